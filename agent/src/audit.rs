@@ -1,0 +1,158 @@
+//! The audit log: one JSON line per decision, in a file that only its user can read. Never a token; its hash, as in GitHub's
+//! own audit log.
+//!
+//! A thread of its own writes, so that no answer waits for a disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
+
+use ghapp_protocol::message::LeaseId;
+use ghapp_protocol::token_hash::TokenHash;
+use serde::Serialize;
+use tracing::error;
+
+/// Lines that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out.
+const QUEUE: usize = 4096;
+
+/// One decision.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Record {
+    /// When, RFC 3339, UTC.
+    pub ts: String,
+    /// What was asked: `get`, `erase`, `token`, `login`, ...
+    pub call: &'static str,
+    /// How it ended: `hit`, `mint`, `joined`, `no_match`, or the error's code.
+    pub outcome: String,
+    /// The asking process's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The asking process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// What it and its ancestors are called: a hint. Looked up for mints only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// For which host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// For which repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// As which App.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// By which rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Through which installation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installation_id: Option<u64>,
+    /// Which repositories the token reaches: a list, or `installation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<serde_json::Value>,
+    /// What it may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<String>,
+    /// Its lease.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseId>,
+    /// Its hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hashed_token: Option<TokenHash>,
+    /// How long the answer took, in milliseconds.
+    pub ms: u64,
+}
+
+/// Where decisions are written.
+pub struct Audit {
+    sender: Option<SyncSender<Record>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Audit {
+    /// Opens the log for appending and starts its thread.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        let file = open_private(&path)?;
+        let (sender, receiver) = mpsc::sync_channel::<Record>(QUEUE);
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            let mut file = file;
+            for record in receiver {
+                if let Err(error) = append(&mut file, &record) {
+                    error!(file = %path.display(), %error, "the audit log cannot be written");
+                }
+            }
+        })?;
+        Ok(Self { sender: Some(sender), thread: Some(thread) })
+    }
+
+    /// Writes a decision.
+    pub fn record(&self, record: Record) {
+        if let Some(sender) = &self.sender {
+            // The thread lives as long as the sender; if it panicked, that was said in the log.
+            let _ = sender.send(record);
+        }
+    }
+}
+
+impl Drop for Audit {
+    /// Waits until everything is written.
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn append(file: &mut File, record: &Record) -> io::Result<()> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    // One write per line: whoever reads along, or a crash, meets whole lines.
+    file.write_all(&line)
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        options.mode(0o600);
+    }
+    #[cfg(not(unix))]
+    fs::create_dir_all(directory)?;
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::token_hash::TokenHash;
+
+    use super::{Audit, Record};
+
+    #[test]
+    fn every_decision_is_a_line_of_json_that_only_its_user_can_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("ghapp/audit.jsonl");
+        for outcome in ["mint", "hit"] {
+            let audit = Audit::open(path.clone()).unwrap();
+            let hashed_token = Some(TokenHash::of(b"ghs_x"));
+            audit.record(Record { outcome: outcome.to_owned(), hashed_token, ..Record::default() });
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "the second agent appends");
+        assert_eq!(lines[1]["outcome"], "hit");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Every failure as a cause and a next step: names the object, says one thing, ends with a command or URL that works.
+
+use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::remote::{Host, Owner, RepositoryName};
+
+use crate::github::GitHubError;
+use crate::keystore::StoreError;
+use crate::model::{App, Installation, Level, Permissions, StoreKind, TokenScope};
+
+/// How far a clock may be off before it is named as the reason.
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+}
+
+pub(super) fn config(error: &str) -> WireError {
+    WireError::new(ErrorCode::Config, error).hint("mend the file, then run: ghapp agent reload")
+}
+
+pub(super) fn not_configured() -> WireError {
+    WireError::new(ErrorCode::NotConfigured, "no App is configured").hint("run: ghapp login --pem FILE --app-id ID")
+}
+
+pub(super) fn unknown_app(name: &str) -> WireError {
+    WireError::new(ErrorCode::NotConfigured, format!("no App named {name} is configured")).hint("run: ghapp apps")
+}
+
+pub(super) fn path_missing(host: &Host) -> WireError {
+    WireError::new(ErrorCode::PathMissing, format!("git did not say which repository of {host} it means"))
+        .hint(format!("run: git config --global credential.https://{host}.useHttpPath true"))
+}
+
+pub(super) fn denied(host: &Host, rule: &str) -> WireError {
+    WireError::new(ErrorCode::Denied, format!("the rule {rule} denies this repository of {host}"))
+        .hint("see the rules in the file that this prints: ghapp config path")
+}
+
+pub(super) fn outside_named_set(owner: &Owner, name: &RepositoryName, rule: Option<&str>) -> WireError {
+    let rule = rule.unwrap_or_default();
+    let cause = format!("the rule {rule} does not list {owner}/{name} in its repositories");
+    WireError::new(ErrorCode::Denied, cause).hint("see the rules in the file that this prints: ghapp config path")
+}
+
+pub(super) fn beyond_rule(name: &str, level: Level, rule: &str) -> WireError {
+    let level = level.as_str();
+    WireError::new(ErrorCode::Denied, format!("the rule {rule} does not allow {name}:{level}"))
+        .hint("see the rules in the file that this prints: ghapp config path")
+}
+
+pub(super) fn app_not_for(app: &str, host: &Host, owner: &Owner) -> WireError {
+    WireError::new(ErrorCode::NotCovered, format!("the App {app} does not serve {host}/{owner}"))
+        .hint("run: ghapp apps")
+}
+
+pub(super) fn ambiguous(host: &Host, owner: &Owner, apps: &[&str]) -> WireError {
+    let cause = format!("several Apps are installed on {owner}: {}", apps.join(", "));
+    WireError::new(ErrorCode::AmbiguousApp, cause)
+        .hint(format!("add a [[rule]] with match \"{host}/{owner}/*\" and one app, then: ghapp agent reload"))
+}
+
+pub(super) fn none_installed(host: &Host, owner: &Owner) -> WireError {
+    WireError::new(ErrorCode::NotInstalled, format!("no App of {host} is installed on {owner}"))
+        .hint("run: ghapp installations --refresh")
+}
+
+pub(super) fn not_installed(app: &App, owner: &Owner) -> WireError {
+    let cause = format!("{} is not installed on {owner}", app.name);
+    WireError::new(ErrorCode::NotInstalled, cause).hint(install_page(app))
+}
+
+pub(super) fn not_covered(app: &App, owner: &Owner, scope: &TokenScope, installation: &Installation) -> WireError {
+    let names: Vec<_> =
+        scope.repositories.names().unwrap_or_default().iter().map(|name| format!("{owner}/{name}")).collect();
+    let cause = match names.as_slice() {
+        [name] => format!(
+            "the installation of {} on {owner} does not include {name}, or there is no such repository",
+            app.name
+        ),
+        names => format!("the installation of {} on {owner} does not include all of {}", app.name, names.join(", ")),
+    };
+    WireError::new(ErrorCode::NotCovered, cause).hint(settings_page(app, installation))
+}
+
+pub(super) fn suspended(app: &App, installation: &Installation, since: &str) -> WireError {
+    let account = installation.account_name();
+    let since = if since.is_empty() { String::new() } else { format!(" since {since}") };
+    WireError::new(ErrorCode::Suspended, format!("the installation of {} on {account} is suspended{since}", app.name))
+        .hint(format!("an owner of {account} can unsuspend it: {}", settings_page(app, installation)))
+}
+
+pub(super) fn permission_missing(app: &App, installation: &Installation, name: &str, level: Level) -> WireError {
+    let account = installation.account_name();
+    let cause = format!("the installation of {} on {account} does not grant {name}:{}", app.name, level.as_str());
+    WireError::new(ErrorCode::PermissionMissing, cause).hint(format!(
+        "add the permission to the App, then an owner of {account} approves it: {}",
+        settings_page(app, installation)
+    ))
+}
+
+pub(super) fn grant_changed(app: &App, installation: &Installation, permissions: &Permissions) -> WireError {
+    let account = installation.account_name();
+    let cause = format!("the installation of {} on {account} no longer grants {permissions}", app.name);
+    WireError::new(ErrorCode::PermissionMissing, cause)
+        .hint(format!("try again; if it stays, see {}", settings_page(app, installation)))
+}
+
+pub(super) fn too_short(app: &App, left: i64, least: i64) -> WireError {
+    let cause = format!("a fresh token of {} lives only {left} s more, less than the {least} s of min_ttl", app.name);
+    WireError::new(ErrorCode::TokenTooShort, cause).hint("check this machine's clock, or lower min_ttl in config.toml")
+}
+
+pub(super) fn no_key(app: &App) -> WireError {
+    let cause = format!("the App {} is configured but has no key here", app.name);
+    WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
+}
+
+pub(super) fn damaged_key(app: &App) -> WireError {
+    let cause = format!("what the {} holds for {} is not the key with its fingerprint", app.store.as_str(), app.name);
+    WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
+}
+
+/// Why a key store failed.
+pub(super) fn store(error: &StoreError, app: &App) -> WireError {
+    let name = &app.name;
+    match (error, app.store) {
+        (StoreError::NoEntry, StoreKind::Memory) => {
+            let cause = format!("the key of {name} was kept in memory only, and the agent has been started anew");
+            WireError::new(ErrorCode::LoginNeeded, cause).hint(login_again(app))
+        }
+        (StoreError::NoEntry, StoreKind::Keyring) => {
+            let cause = format!("the keyring has no key for {name}");
+            WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
+        }
+        (StoreError::Locked, _) => {
+            WireError::new(ErrorCode::KeyringLocked, format!("the keyring with the key of {name} is locked"))
+                .hint("unlock the keyring in your desktop session and try again")
+        }
+        (StoreError::Silent, _) => WireError::new(ErrorCode::KeyringSilent, error.to_string())
+            .hint("answer its unlock dialog, or restart the keyring, and try again"),
+        (StoreError::NoBus, _) => WireError::new(ErrorCode::NoSessionBus, error.to_string())
+            .hint("log in on a desktop, or keep the key in the agent's memory: ghapp login --store memory"),
+        (StoreError::Missing(_), _) => WireError::new(ErrorCode::KeyringMissing, error.to_string()).hint(
+            "install gnome-keyring or KeePassXC, or keep the key in the agent's memory: ghapp login --store memory",
+        ),
+        (StoreError::Refused(_), _) => WireError::new(ErrorCode::KeyringRefused, error.to_string())
+            .hint("or keep the key in the agent's memory: ghapp login --store memory"),
+    }
+}
+
+/// Why GitHub failed, where no installation or repository is to blame.
+pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
+    let (name, host, issuer) = (&app.name, &app.host, app.issuer());
+    let new = WireError::new;
+    match error {
+        GitHubError::Unreachable { .. } => {
+            new(ErrorCode::Unreachable, error.to_string()).hint("check the network and HTTPS_PROXY, then try again")
+        }
+        GitHubError::Untrusted { .. } => new(ErrorCode::UntrustedCertificate, error.to_string())
+            .hint(format!("name the certificate of your server's CA: ghapp login --host {host} --ca-file FILE ...")),
+        GitHubError::Proxy { .. } => new(ErrorCode::ProxyRefused, error.to_string())
+            .hint("check HTTPS_PROXY, then run: ghapp agent stop; the next git command starts it anew"),
+        GitHubError::CaFile { .. } => {
+            new(ErrorCode::UntrustedCertificate, error.to_string()).hint("give a PEM file that the agent can read")
+        }
+        GitHubError::KeyRefused => {
+            new(ErrorCode::KeyRefused, format!("{host} does not accept the key for App {issuer}")).hint(format!(
+                "compare the fingerprint with \"Private keys\" on the App's settings page: {}",
+                app.key.as_ref().map_or("-", |key| key.as_str())
+            ))
+        }
+        GitHubError::Clock { server_time } => {
+            let told = server_time.map(|time_there| format!(": it is {} there", time(time_there)));
+            let cause = format!("{host} refuses the time of this machine{}", told.unwrap_or_default());
+            new(ErrorCode::Clock, cause).hint("set the clock: timedatectl set-ntp true")
+        }
+        GitHubError::Issuer => new(ErrorCode::UnknownApp, format!("{host} does not know \"{issuer}\" as an App"))
+            .hint("use the numeric App ID from the App's settings page: ghapp login --app-id ID ..."),
+        GitHubError::UnknownApp => new(ErrorCode::UnknownApp, format!("{host} has no App with the id {issuer}"))
+            .hint("compare the App ID on the App's settings page, and the host"),
+        GitHubError::RateLimited { until } => {
+            new(ErrorCode::RateLimited, format!("{host} limits the rate of {name} until {}", time(*until)))
+                .hint("wait; tokens that are alive go on working")
+        }
+        GitHubError::Unavailable(_) => new(ErrorCode::GitHubUnavailable, format!("{host}: {error}"))
+            .hint("try again; for github.com see https://www.githubstatus.com"),
+        GitHubError::Garbled(_) => new(ErrorCode::GitHubUnavailable, format!("{}: {error}", app.api_url))
+            .hint("check that this is the URL of GitHub's API"),
+        GitHubError::Suspended
+        | GitHubError::NotFound
+        | GitHubError::RepositoryNotIncluded
+        | GitHubError::PermissionNotGranted
+        | GitHubError::BadCredentials
+        | GitHubError::Refused { .. } => new(ErrorCode::Refused, format!("{host}: {error}")),
+    }
+}
+
+fn login_again(app: &App) -> String {
+    format!("run: ghapp login --host {} --name {} --pem FILE --app-id {}", app.host, app.name, app.issuer())
+}
+
+/// Where the App can be installed (GitHub docs, "Installing your own GitHub App").
+fn install_page(app: &App) -> String {
+    match &app.slug {
+        Some(slug) if app.host.as_str() == "github.com" => {
+            format!("install it: https://github.com/apps/{slug}/installations/new")
+        }
+        // GitHub Enterprise Server has the page under another name.
+        Some(slug) => format!("install it: https://{}/github-apps/{slug}/installations/new", app.host),
+        None => format!("install it from the App's page on {}", app.host),
+    }
+}
+
+fn settings_page(app: &App, installation: &Installation) -> String {
+    if let Some(url) = &installation.html_url {
+        return url.clone();
+    }
+    let (host, id) = (&app.host, installation.id);
+    match &installation.account {
+        Some(account) if installation.is_organization => {
+            format!("https://{host}/organizations/{account}/settings/installations/{id}")
+        }
+        _ => format!("https://{host}/settings/installations/{id}"),
+    }
+}

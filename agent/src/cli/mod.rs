@@ -1,0 +1,6 @@
+//! placeholder
+
+/// x
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

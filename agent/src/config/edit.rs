@@ -1,0 +1,130 @@
+//! Adds an App to the configuration file and removes one, leaving everything else as it is. Owns the `toml_edit` crate.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::{ConfigError, load};
+use crate::model::{ApiUrl, App, AppName};
+
+/// Why the file was not changed. It then stands as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// It has a mistake already.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `app` is something else than a list of tables.
+    #[error("cannot add an App to {}: write its Apps as [[app]] tables", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Adds an App, or replaces the one of the same name. Returns the configuration that the file now holds.
+pub fn add_app(path: &Path, app: &App) -> Result<super::Config, EditError> {
+    change(path, |apps| {
+        let position = position(apps, &app.name);
+        let mut table = position.and_then(|at| apps.get(at)).cloned().unwrap_or_default();
+        fill(&mut table, app);
+        match position.and_then(|at| apps.get_mut(at)) {
+            Some(existing) => *existing = table,
+            None => apps.push(table),
+        }
+    })
+}
+
+/// Removes an App. Its rules stay, and so does the file when one of them still names it.
+pub fn remove_app(path: &Path, name: &AppName) -> Result<super::Config, EditError> {
+    change(path, |apps| {
+        if let Some(at) = position(apps, name) {
+            apps.remove(at);
+        }
+    })
+}
+
+fn position(apps: &ArrayOfTables, name: &AppName) -> Option<usize> {
+    apps.iter().position(|table| table.get("name").and_then(Item::as_str) == Some(name.as_str()))
+}
+
+fn fill(table: &mut Table, app: &App) {
+    let mut set = |key: &str, new: Option<Item>| match new {
+        Some(new) => {
+            table.insert(key, new);
+        }
+        None => {
+            table.remove(key);
+        }
+    };
+    let derived = app.api_url == ApiUrl::of(&app.host);
+    let ca_file = app.ca_file.as_ref().map(|file| file.to_string_lossy().into_owned());
+    set("name", Some(value(app.name.as_str())));
+    set("host", Some(value(app.host.as_str())));
+    set("api_url", (!derived).then(|| value(app.api_url.as_str())));
+    set("ca_file", ca_file.map(value));
+    // TOML's integers are signed; GitHub's ids are far below that.
+    set("app_id", app.app_id.and_then(|id| i64::try_from(id).ok()).map(value));
+    set("client_id", app.client_id.as_deref().map(value));
+    set("slug", app.slug.as_deref().map(value));
+    set("signer", Some(value(app.store.as_str())));
+    set("key", app.key.as_ref().map(|key| value(key.as_str())));
+}
+
+fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<super::Config, EditError> {
+    load(path)?; // a file with a mistake is not touched, and neither is one that others can write
+    let write = |source| EditError::Write { path: path.to_owned(), source };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(write(error)),
+    };
+    let form = || EditError::Form { path: path.to_owned() };
+    let mut document: DocumentMut = text.parse().map_err(|_| form())?;
+    let item = document.entry("app").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    edit(item.as_array_of_tables_mut().ok_or_else(form)?);
+    if item.as_array_of_tables().is_some_and(ArrayOfTables::is_empty) {
+        document.remove("app");
+    }
+    let text = document.to_string();
+    let config = super::parse(&text, path)?;
+    replace(path, &text).map_err(write)?;
+    Ok(config)
+}
+
+/// Writes the file anew beside the old one and renames it: a crash leaves one of the two, whole.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link, as dotfile managers make them, stays a link.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    create_private(directory)?;
+    let mut file = NamedTempFile::new_in(directory)?; // 0600: names of organizations are nobody's business
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    if let Ok(metadata) = fs::metadata(&path) {
+        file.as_file().set_permissions(metadata.permissions())?;
+    }
+    file.persist(&path)?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn create_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(not(unix))]
+fn create_private(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}

@@ -1,0 +1,333 @@
+//! Reads the configuration file: strict, with line and column for every mistake. Owns the `toml` crate.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ghapp_protocol::remote::{Host, RepositoryName};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::position::{line_and_column, nearest};
+use super::{Config, Settings};
+use crate::model::{
+    Access, ApiUrl, App, AppName, Fingerprint, Level, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
+};
+
+/// Largest file that is read. A configuration with thousands of rules is below it.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+/// A token lives an hour; a longer minimum could never be met.
+const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Somebody else could have written it.
+    #[error("refusing {}: {why}", path.display())]
+    Unsafe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is a mistake in it.
+    #[error("{}:{line}:{column} {message}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Reads the configuration. A file that does not exist is an empty configuration.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let read = |source| ConfigError::Read { path: path.to_owned(), source };
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) => return Err(read(error)),
+    };
+    if let Some(why) = why_unsafe(&metadata) {
+        return Err(ConfigError::Unsafe { path: path.to_owned(), why });
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(read(io::Error::other("the file is larger than 4 MiB")));
+    }
+    parse(&fs::read_to_string(path).map_err(read)?, path)
+}
+
+/// Whoever can write the file can add an App with an API of his own, or a rule that widens tokens.
+#[cfg(unix)]
+fn why_unsafe(metadata: &fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let (owner, me) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    let mode = metadata.permissions().mode() & 0o7777;
+    if owner != me && owner != 0 {
+        Some(format!("it belongs to uid {owner} and not to uid {me}"))
+    } else if mode & 0o022 != 0 {
+        Some(format!("others can write it (mode {mode:04o}); run: chmod go-w FILE"))
+    } else {
+        None
+    }
+}
+
+/// On Windows the profile directory's access list protects the file.
+#[cfg(not(unix))]
+fn why_unsafe(_metadata: &fs::Metadata) -> Option<String> {
+    None
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    agent: RawAgent,
+    app: Vec<RawApp>,
+    rule: Vec<RawRule>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawAgent {
+    min_ttl: Option<Spanned<String>>,
+    revoke_on_stop: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawApp {
+    name: Spanned<String>,
+    host: Option<Spanned<String>>,
+    api_url: Option<Spanned<String>>,
+    ca_file: Option<Spanned<PathBuf>>,
+    app_id: Option<u64>,
+    client_id: Option<Spanned<String>>,
+    slug: Option<String>,
+    signer: Option<Spanned<String>>,
+    key: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    r#match: Spanned<String>,
+    app: Option<Spanned<String>>,
+    repositories: Option<Spanned<RawRepositories>>,
+    permissions: Option<Spanned<BTreeMap<String, String>>>,
+    access: Option<Spanned<String>>,
+    on_failure: Option<Spanned<String>>,
+    #[serde(default)]
+    deny: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "must be \"requested\", \"installation\" or a list of repository names")]
+enum RawRepositories {
+    Word(String),
+    List(Vec<String>),
+}
+
+/// A mistake and where it is, before line and column are known.
+struct Mistake {
+    byte: usize,
+    message: String,
+}
+
+fn mistake<T>(at: &Spanned<T>, message: impl fmt::Display) -> Mistake {
+    Mistake { byte: at.span().start, message: message.to_string() }
+}
+
+/// Reads a configuration from text; `path` is for messages only.
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let content = |Mistake { byte, message }| {
+        let (line, column) = line_and_column(text, byte);
+        ConfigError::Content { path: path.to_owned(), line, column, message }
+    };
+    let raw: RawConfig = toml::from_str(text).map_err(|error| {
+        let byte = error.span().map_or(0, |span| span.start);
+        content(Mistake { byte, message: describe(error.message()) })
+    })?;
+    check(&raw).map_err(content)
+}
+
+/// Adds the nearest valid key to serde's complaint about an unknown one.
+fn describe(message: &str) -> String {
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match names.split_first() {
+        Some((written, valid)) if message.starts_with("unknown field") => {
+            let nearest = nearest(written, valid);
+            let hint = nearest.map_or_else(
+                || format!("valid keys: {}", valid.join(", ")),
+                |nearest| format!("did you mean \"{nearest}\"?"),
+            );
+            format!("unknown key \"{written}\"; {hint}")
+        }
+        _ => message.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+fn check(raw: &RawConfig) -> Result<Config, Mistake> {
+    let mut config = Config { agent: settings(&raw.agent)?, ..Config::default() };
+    for raw in &raw.app {
+        let app = app(raw)?;
+        if config.app(&app.name).is_some() {
+            return Err(mistake(&raw.name, format!("two Apps have the name \"{}\"", app.name)));
+        }
+        config.apps.push(app);
+    }
+    for raw in &raw.rule {
+        let rule = rule(raw, &config)?;
+        config.rules.push(rule);
+    }
+    Ok(config)
+}
+
+fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
+    let mut settings = Settings { revoke_on_stop: raw.revoke_on_stop, ..Settings::default() };
+    if let Some(min_ttl) = &raw.min_ttl {
+        let parsed = min_ttl.get_ref().parse::<jiff::SignedDuration>().ok();
+        let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
+        settings.min_ttl = parsed
+            .filter(|duration| *duration <= MAX_MIN_TTL)
+            .ok_or_else(|| mistake(min_ttl, "min_ttl must be a time from \"0s\" to \"50m\", such as \"10m\""))?;
+    }
+    Ok(settings)
+}
+
+fn app(raw: &RawApp) -> Result<App, Mistake> {
+    let name = AppName::parse(raw.name.get_ref()).map_err(|error| mistake(&raw.name, error))?;
+    let host = match &raw.host {
+        None => Host::parse("github.com").expect("github.com is a host"),
+        Some(host) => Host::parse(host.get_ref()).map_err(|error| mistake(host, error))?,
+    };
+    let api_url = match &raw.api_url {
+        None => ApiUrl::of(&host),
+        Some(url) => ApiUrl::parse(url.get_ref()).map_err(|error| mistake(url, error))?,
+    };
+    let ca_file = match &raw.ca_file {
+        Some(file) if !file.get_ref().is_absolute() => {
+            return Err(mistake(file, "ca_file must be an absolute path"));
+        }
+        file => file.as_ref().map(|file| file.get_ref().clone()),
+    };
+    let client_id = match &raw.client_id {
+        // It goes into a JWT: GitHub's have letters, digits and a dot.
+        Some(id) if !id.get_ref().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.') => {
+            return Err(mistake(id, "client_id looks like Iv23liAbCdEf0123"));
+        }
+        id => id.as_ref().map(|id| id.get_ref().clone()).filter(|id| !id.is_empty()),
+    };
+    if raw.app_id.is_none() && client_id.is_none() {
+        return Err(mistake(&raw.name, format!("the App \"{name}\" needs app_id or client_id")));
+    }
+    let store = match &raw.signer {
+        None => StoreKind::Keyring,
+        Some(signer) => StoreKind::parse(signer.get_ref())
+            .ok_or_else(|| mistake(signer, format!("signer must be one of: {}", StoreKind::NAMES.join(", "))))?,
+    };
+    let key = match &raw.key {
+        None => None,
+        Some(key) => Some(
+            Fingerprint::parse(key.get_ref())
+                .ok_or_else(|| mistake(key, "key must be a fingerprint such as SHA256:...="))?,
+        ),
+    };
+    Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug: raw.slug.clone(), store, key })
+}
+
+fn rule(raw: &RawRule, config: &Config) -> Result<Rule, Mistake> {
+    let pattern = Pattern::parse(raw.r#match.get_ref()).map_err(|error| mistake(&raw.r#match, error))?;
+    let on_failure = match &raw.on_failure {
+        None => OnFailure::Quit,
+        Some(word) => match word.get_ref().as_str() {
+            "quit" => OnFailure::Quit,
+            "next" => OnFailure::Next,
+            _ => return Err(mistake(word, "on_failure must be \"quit\" or \"next\"")),
+        },
+    };
+    if raw.deny {
+        return Ok(Rule::Deny { pattern, on_failure });
+    }
+    let app = named_app(raw, &pattern, config)?;
+    let reach = reach(raw)?;
+    let permissions = permissions(raw)?;
+    Ok(Rule::Serve { pattern, app, reach, permissions, on_failure })
+}
+
+fn named_app(raw: &RawRule, pattern: &Pattern, config: &Config) -> Result<AppName, Mistake> {
+    let Some(written) = &raw.app else {
+        return Err(mistake(&raw.r#match, "the rule needs an app, or deny = true"));
+    };
+    let app = config.apps.iter().find(|app| app.name.as_str() == written.get_ref());
+    let Some(app) = app else {
+        let names: Vec<_> = config.apps.iter().map(|app| app.name.as_str()).collect();
+        return Err(mistake(written, format!("there is no App of that name; there are: {}", names.join(", "))));
+    };
+    if app.host != *pattern.host() {
+        return Err(mistake(
+            written,
+            format!("the App \"{}\" is on {} and the rule on {}", app.name, app.host, pattern.host()),
+        ));
+    }
+    Ok(app.name.clone())
+}
+
+fn reach(raw: &RawRule) -> Result<Reach, Mistake> {
+    let Some(repositories) = &raw.repositories else {
+        return Ok(Reach::Requested);
+    };
+    match repositories.get_ref() {
+        RawRepositories::Word(word) if word == "requested" => Ok(Reach::Requested),
+        RawRepositories::Word(word) if word == "installation" => Ok(Reach::Installation),
+        RawRepositories::Word(_) => Err(mistake(
+            repositories,
+            "repositories must be \"requested\", \"installation\" or a list of repository names",
+        )),
+        RawRepositories::List(names) => {
+            let names: Result<Vec<_>, _> = names.iter().map(|name| RepositoryName::parse(name)).collect();
+            let names = names.map_err(|error| mistake(repositories, error))?;
+            Reach::named(names).ok_or_else(|| mistake(repositories, "a list of repositories has 1 to 500 names"))
+        }
+    }
+}
+
+fn permissions(raw: &RawRule) -> Result<Permissions, Mistake> {
+    let wanted = match &raw.permissions {
+        None => Permissions::for_git(),
+        Some(map) => {
+            let entries = map.get_ref().iter().map(|(name, level)| (name.as_str(), level.as_str()));
+            Permissions::parse(entries).map_err(|error| mistake(map, error))?
+        }
+    };
+    let access = match &raw.access {
+        None => Access::Write,
+        Some(word) => match word.get_ref().as_str() {
+            "write" => Access::Write,
+            "read" => Access::Read,
+            _ => return Err(mistake(word, "access must be \"write\" or \"read\"")),
+        },
+    };
+    Ok(match access {
+        Access::Write => wanted,
+        // `workflows` has no read level and reading needs none: what git reads with is `contents`.
+        Access::Read => {
+            let names = wanted.iter().map(|(name, _)| name).filter(|name| *name != "workflows");
+            Permissions::of(names.map(|name| (name, Level::Read)))
+        }
+    })
+}

@@ -1,0 +1,54 @@
+//! What the user configured: which Apps there are and which rules apply. Owns the file format.
+
+mod edit;
+mod load;
+mod paths;
+mod position;
+
+use std::time::Duration;
+
+pub use edit::{EditError, add_app, remove_app};
+pub use load::{ConfigError, load, parse};
+pub use paths::{PathsError, audit_file, config_file};
+
+use crate::model::{App, AppName, Rule};
+use ghapp_protocol::remote::Host;
+
+/// A configuration that has been checked: every rule's App exists, no name is used twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The `[agent]` table.
+    pub agent: Settings,
+    /// The `[[app]]` tables, in their order.
+    pub apps: Vec<App>,
+    /// The `[[rule]]` tables, in their order.
+    pub rules: Vec<Rule>,
+}
+
+/// The `[agent]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Never hand out a token with less life than this.
+    pub min_ttl: Duration,
+    /// Kill all tokens at GitHub when the agent stops.
+    pub revoke_on_stop: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // git-lfs keeps a token for as long as it runs, and a long clone sends several requests with one.
+        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false }
+    }
+}
+
+impl Config {
+    /// The App with that nickname.
+    pub fn app(&self, name: &AppName) -> Option<&App> {
+        self.apps.iter().find(|app| app.name == *name)
+    }
+
+    /// Whether any App or rule is about that host.
+    pub fn knows(&self, host: &Host) -> bool {
+        self.apps.iter().any(|app| app.host == *host) || self.rules.iter().any(|rule| rule.pattern().host() == host)
+    }
+}

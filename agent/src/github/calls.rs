@@ -1,0 +1,178 @@
+//! The six calls.
+
+use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
+use reqwest::header::{LINK, LOCATION};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use tracing::debug;
+
+use super::client::{Answer, GitHub};
+use super::error::{GitHubError, refusal};
+use super::types::{AppInfo, MintBody, RawInstallation, RawToken};
+use crate::model::{App, Installation, InstallationId, InstallationToken, Permissions};
+use crate::signer::AppJwt;
+
+/// Most pages of installations that are read: 10,000 installations.
+const MAX_PAGES: usize = 100;
+
+/// Which repositories a mint names. There is no empty list: GitHub would read it as all of them.
+#[derive(Debug, Clone, Copy)]
+pub enum MintRepositories<'a> {
+    /// These; at least one.
+    Names(&'a [RepositoryName]),
+    /// This one, whatever it is called now.
+    Id(u64),
+    /// All of the installation.
+    Installation,
+}
+
+/// What GitHub says about the installation that covers a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryInstallation {
+    /// This one does.
+    Covered(Box<Installation>),
+    /// The repository is called differently now; only its number is sure.
+    Moved {
+        /// GitHub's number for the repository.
+        repository_id: u64,
+    },
+    /// None that we may see does.
+    NotFound,
+}
+
+impl GitHub {
+    /// The App as it sees itself. Proves that the key belongs to it.
+    pub async fn app(&self, app: &App, jwt: &AppJwt) -> Result<AppInfo, GitHubError> {
+        let answer = self.call(app, Method::GET, "/app", &jwt.secret, None).await?;
+        json(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// All installations of the App, enterprises included.
+    pub async fn installations(&self, app: &App, jwt: &AppJwt) -> Result<Vec<Installation>, GitHubError> {
+        let mut installations = Vec::new();
+        let mut path = "/app/installations?per_page=100".to_owned();
+        for _ in 0..MAX_PAGES {
+            let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+            let answer = expect(answer, StatusCode::OK)?;
+            let page: Vec<RawInstallation> = json(&answer)?;
+            installations.extend(page.into_iter().map(Installation::from));
+            match next_page(&answer, app) {
+                Some(next) => path = next,
+                None => return Ok(installations),
+            }
+        }
+        Err(GitHubError::Garbled("more than 100 pages of installations"))
+    }
+
+    /// The installation on one account, user or organization alike. `None` is GitHub's word that there is none.
+    pub async fn installation_of_owner(
+        &self,
+        app: &App,
+        jwt: &AppJwt,
+        owner: &Owner,
+    ) -> Result<Option<Installation>, GitHubError> {
+        let path = format!("/users/{owner}/installation");
+        let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+        match expect(answer, StatusCode::OK) {
+            Ok(answer) => Ok(Some(json::<RawInstallation>(&answer)?.into())),
+            Err(GitHubError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The installation that covers one repository.
+    pub async fn installation_of_repository(
+        &self,
+        app: &App,
+        jwt: &AppJwt,
+        name: &FullName,
+    ) -> Result<RepositoryInstallation, GitHubError> {
+        let path = format!("/repos/{name}/installation");
+        let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+        if answer.status == StatusCode::MOVED_PERMANENTLY {
+            let repository_id = moved_to(&answer, app);
+            return repository_id
+                .map(|repository_id| RepositoryInstallation::Moved { repository_id })
+                .ok_or(GitHubError::Garbled("a redirect that names no repository"));
+        }
+        match expect(answer, StatusCode::OK) {
+            Ok(answer) => {
+                let installation: Installation = json::<RawInstallation>(&answer)?.into();
+                Ok(RepositoryInstallation::Covered(Box::new(installation)))
+            }
+            Err(GitHubError::NotFound) => Ok(RepositoryInstallation::NotFound),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Mints a token that reaches these repositories and may do this much.
+    pub async fn mint(
+        &self,
+        app: &App,
+        jwt: &AppJwt,
+        installation: InstallationId,
+        repositories: MintRepositories<'_>,
+        permissions: &Permissions,
+    ) -> Result<InstallationToken, GitHubError> {
+        let id = match repositories {
+            MintRepositories::Id(id) => Some([id]),
+            _ => None,
+        };
+        let names = match repositories {
+            MintRepositories::Names([]) => {
+                return Err(GitHubError::Garbled("a mint for no repository"));
+            }
+            MintRepositories::Names(names) => Some(names.iter().map(RepositoryName::as_str).collect()),
+            MintRepositories::Id(_) | MintRepositories::Installation => None,
+        };
+        let body = MintBody {
+            repositories: names,
+            repository_ids: id.as_ref().map(<[u64; 1]>::as_slice),
+            permissions: permissions.to_map(),
+        };
+        let body = serde_json::to_vec(&body).map_err(|_| GitHubError::Garbled("a mint of our own"))?;
+        let path = format!("/app/installations/{installation}/access_tokens");
+        let answer = self.call(app, Method::POST, &path, &jwt.secret, Some(body)).await?;
+        let answer = expect(answer, StatusCode::CREATED)?;
+        let token = json::<RawToken>(&answer)?.into_token();
+        token.ok_or(GitHubError::Garbled("a token that is not one line"))
+    }
+
+    /// Kills a token. One that is dead already is no error.
+    pub async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
+        let answer = self.call(app, Method::DELETE, "/installation/token", &token.secret, None).await?;
+        match expect(answer, StatusCode::NO_CONTENT) {
+            Ok(_) | Err(GitHubError::BadCredentials) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn expect(answer: Answer, status: StatusCode) -> Result<Answer, GitHubError> {
+    debug!(status = answer.status.as_u16(), "GitHub answered");
+    if answer.status == status {
+        return Ok(answer);
+    }
+    let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
+    Err(refusal(answer.status, &answer.headers, &answer.body, now))
+}
+
+fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, GitHubError> {
+    serde_json::from_slice(&answer.body).map_err(|_| GitHubError::Garbled("unexpected JSON"))
+}
+
+/// The path of the next page, from `Link: <URL>; rel="next"`. Only below the same API: the JWT goes nowhere else.
+fn next_page(answer: &Answer, app: &App) -> Option<String> {
+    let link = answer.headers.get(LINK)?.to_str().ok()?;
+    let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
+    let url = next.split_once('<')?.1.split_once('>')?.0;
+    let path = url.strip_prefix(app.api_url.as_str())?;
+    path.starts_with('/').then(|| path.to_owned())
+}
+
+/// The repository's number in `Location: API/repositories/ID/...`. Only below the same API.
+fn moved_to(answer: &Answer, app: &App) -> Option<u64> {
+    let location = answer.headers.get(LOCATION)?.to_str().ok()?;
+    let path = location.strip_prefix(app.api_url.as_str()).unwrap_or(location);
+    path.strip_prefix("/repositories/")?.split('/').next()?.parse().ok()
+}

@@ -1,0 +1,260 @@
+//! What GitHub's refusals mean: status, headers and words, made into causes.
+
+use std::error::Error as _;
+
+use reqwest::StatusCode;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use super::types::RawError;
+
+/// Most of GitHub's own words that are repeated.
+const MAX_MESSAGE: usize = 200;
+/// How long to wait after a secondary limit that names no time. GitHub docs, "Rate limits for the REST API": "wait for at least
+/// one minute before retrying".
+const SECONDARY_WAIT: i64 = 60;
+
+/// Why GitHub did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GitHubError {
+    /// No connection, or it broke.
+    #[error("cannot reach {host}: {reason}")]
+    Unreachable {
+        /// The API's host.
+        host: String,
+        /// What happened, without URLs.
+        reason: String,
+    },
+    /// The certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {reason}")]
+    Untrusted {
+        /// The API's host.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The proxy said no.
+    #[error("the proxy refused a connection to {host}: {reason}")]
+    Proxy {
+        /// The API's host.
+        host: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The additional certificates cannot be used.
+    #[error("cannot use the CA file {file}: {reason}")]
+    CaFile {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The key does not belong to the App.
+    #[error("GitHub could not decode the app JWT")]
+    KeyRefused,
+    /// `iat` or `exp` did not suit GitHub's clock.
+    #[error("GitHub refused the time in the app JWT")]
+    Clock {
+        /// GitHub's clock, in seconds since 1970, when it told.
+        server_time: Option<i64>,
+    },
+    /// `iss` is not an App's id here: a client ID at an old GitHub Enterprise Server, or nonsense.
+    #[error("GitHub does not know the issuer of the app JWT")]
+    Issuer,
+    /// No App has that id here.
+    #[error("GitHub has no such App")]
+    UnknownApp,
+    /// The installation is suspended.
+    #[error("the installation is suspended")]
+    Suspended,
+    /// Too many requests.
+    #[error("GitHub asks to wait")]
+    RateLimited {
+        /// Until when, in seconds since 1970.
+        until: i64,
+    },
+    /// There is no such thing, or the App may not see it.
+    #[error("GitHub has no such thing")]
+    NotFound,
+    /// A repository that was named in a mint is not part of the installation.
+    #[error("a repository is not part of the installation")]
+    RepositoryNotIncluded,
+    /// A permission that was named in a mint is not granted.
+    #[error("a permission is not granted")]
+    PermissionNotGranted,
+    /// The token is dead.
+    #[error("the token is not valid")]
+    BadCredentials,
+    /// GitHub is out of order.
+    #[error("GitHub answered with status {0}")]
+    Unavailable(u16),
+    /// Not the answer of GitHub's API.
+    #[error("the answer is not one of GitHub's API: {0}")]
+    Garbled(&'static str),
+    /// Another refusal, in GitHub's words.
+    #[error("GitHub refused with status {status}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// GitHub's words, made printable.
+        message: String,
+    },
+}
+
+/// Reads a refusal. `now` is the local wall clock, for relative waits.
+///
+/// A 403 has four meanings (suspended, forbidden, primary limit, secondary limit), so headers and words decide, never the
+/// status alone.
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: i64) -> GitHubError {
+    let message = serde_json::from_slice::<RawError>(body).unwrap_or_default().message;
+    let says = |words: &str| message.contains(words);
+    let forbidden = matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
+    if forbidden && let Some(until) = limited_until(headers, &message, now) {
+        return GitHubError::RateLimited { until };
+    }
+    match status {
+        StatusCode::UNAUTHORIZED if says("'exp'") || says("'iat'") => GitHubError::Clock { server_time: date(headers) },
+        StatusCode::UNAUTHORIZED if says("'iss'") => GitHubError::Issuer,
+        StatusCode::UNAUTHORIZED if says("Bad credentials") => GitHubError::BadCredentials,
+        StatusCode::UNAUTHORIZED if says("could not be decoded") || says("public key") => GitHubError::KeyRefused,
+        StatusCode::FORBIDDEN if says("suspended") => GitHubError::Suspended,
+        StatusCode::NOT_FOUND if says("Integration not found") => GitHubError::UnknownApp,
+        // Something that is not GitHub's API also answers 404: a proxy's page, a web server without GitHub.
+        StatusCode::NOT_FOUND | StatusCode::GONE if !message.is_empty() => GitHubError::NotFound,
+        StatusCode::NOT_FOUND => GitHubError::Garbled("a 404 that is not GitHub's"),
+        StatusCode::UNPROCESSABLE_ENTITY if says("does not exist or is not accessible") => {
+            GitHubError::RepositoryNotIncluded
+        }
+        StatusCode::UNPROCESSABLE_ENTITY if says("permissions requested are not granted") => {
+            GitHubError::PermissionNotGranted
+        }
+        _ if status.is_server_error() => GitHubError::Unavailable(status.as_u16()),
+        _ => GitHubError::Refused { status: status.as_u16(), message: printable(&message) },
+    }
+}
+
+fn limited_until(headers: &HeaderMap, message: &str, now: i64) -> Option<i64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    if let Some(wait) = number(RETRY_AFTER.as_str()) {
+        return Some(now.saturating_add(wait.max(0)));
+    }
+    if number("x-ratelimit-remaining") == Some(0) {
+        return Some(number("x-ratelimit-reset").unwrap_or(now + SECONDARY_WAIT).max(now));
+    }
+    let limited = message.contains("rate limit");
+    limited.then_some(now + SECONDARY_WAIT)
+}
+
+/// The server's clock, in seconds since 1970 (RFC 9110, section 6.6.1).
+fn date(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(date.as_second())
+}
+
+/// Reads a failure below HTTP.
+pub(super) fn transport(error: &reqwest::Error, host: &str) -> GitHubError {
+    // The outermost text is "error sending request for url (...)" and says nothing; the causes do.
+    let mut reasons = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        reasons.push(cause.to_string());
+        source = cause.source();
+    }
+    let host = host.to_owned();
+    let reason = if error.is_timeout() {
+        "timed out".to_owned()
+    } else {
+        printable(reasons.last().map_or("the connection failed", String::as_str))
+    };
+    let says = |words: &str| reasons.iter().any(|reason| reason.contains(words));
+    if says("certificate") {
+        GitHubError::Untrusted { host, reason }
+    } else if says("tunnel") || says("proxy") {
+        GitHubError::Proxy { host, reason }
+    } else {
+        GitHubError::Unreachable { host, reason }
+    }
+}
+
+/// Somebody else's words, fit for a terminal and a log.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_MESSAGE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::{GitHubError, refusal};
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn read(status: u16, headers: &[(&'static str, &'static str)], message: &str) -> GitHubError {
+        let headers: HeaderMap =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
+        let body = serde_json::json!({ "message": message }).to_string();
+        refusal(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), NOW)
+    }
+
+    #[test]
+    fn the_four_meanings_of_403_are_told_apart() {
+        assert_eq!(read(403, &[], "This installation has been suspended"), GitHubError::Suspended);
+        assert_eq!(
+            read(403, &[("retry-after", "30")], "You have exceeded a secondary rate limit."),
+            GitHubError::RateLimited { until: NOW + 30 }
+        );
+        assert_eq!(
+            read(
+                403,
+                &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1790000100")],
+                "API rate limit exceeded"
+            ),
+            GitHubError::RateLimited { until: 1_790_000_100 }
+        );
+        assert_eq!(
+            read(429, &[], "You have exceeded a secondary rate limit."),
+            GitHubError::RateLimited { until: NOW + 60 }
+        );
+        assert!(matches!(read(403, &[], "Resource not accessible"), GitHubError::Refused { .. }));
+    }
+
+    #[test]
+    fn a_jwt_is_refused_for_three_different_reasons() {
+        assert_eq!(read(401, &[], "A JSON web token could not be decoded"), GitHubError::KeyRefused);
+        assert_eq!(
+            read(
+                401,
+                &[("date", "Sat, 21 Nov 2026 03:00:00 GMT")],
+                "'Expiration time' claim ('exp') is too far in the future"
+            ),
+            GitHubError::Clock { server_time: Some(1_795_230_000) }
+        );
+        assert_eq!(read(401, &[], "'Issuer' claim ('iss') must be an Integer"), GitHubError::Issuer);
+    }
+
+    #[test]
+    fn the_two_refusals_of_a_mint_are_told_apart() {
+        assert_eq!(
+            read(
+                422,
+                &[],
+                "There is at least one repository that does not exist or is not accessible to the parent installation."
+            ),
+            GitHubError::RepositoryNotIncluded
+        );
+        assert_eq!(
+            read(422, &[], "The permissions requested are not granted to this installation."),
+            GitHubError::PermissionNotGranted
+        );
+    }
+
+    #[test]
+    fn a_404_of_another_server_is_not_githubs() {
+        let status = StatusCode::NOT_FOUND;
+        let error = refusal(status, &HeaderMap::new(), b"<html>not here</html>", NOW);
+        assert!(matches!(error, GitHubError::Garbled(_)));
+        assert_eq!(read(404, &[], "Not Found"), GitHubError::NotFound);
+        assert_eq!(read(404, &[], "Integration not found"), GitHubError::UnknownApp);
+    }
+}

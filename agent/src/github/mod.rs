@@ -1,0 +1,20 @@
+//! GitHub's REST API, as far as an App needs it. Owns reqwest.
+//!
+//! | call | documentation |
+//! |---|---|
+//! | `GET /app` | <https://docs.github.com/rest/apps/apps#get-the-authenticated-app> |
+//! | `GET /app/installations` | <https://docs.github.com/rest/apps/apps#list-installations-for-the-authenticated-app> |
+//! | `GET /users/{owner}/installation` | <https://docs.github.com/rest/apps/apps#get-a-user-installation-for-the-authenticated-app> |
+//! | `GET /repos/{owner}/{repo}/installation` | <https://docs.github.com/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app> |
+//! | `POST /app/installations/{id}/access_tokens` | <https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app> |
+//! | `DELETE /installation/token` | <https://docs.github.com/rest/apps/installations#revoke-an-installation-access-token> |
+
+mod calls;
+mod client;
+mod error;
+mod types;
+
+pub use calls::{MintRepositories, RepositoryInstallation};
+pub use client::GitHub;
+pub use error::GitHubError;
+pub use types::AppInfo;

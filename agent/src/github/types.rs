@@ -1,0 +1,109 @@
+//! GitHub's JSON, with its names, as far as we read it.
+
+use std::collections::BTreeMap;
+
+use ghapp_protocol::remote::Owner;
+use ghapp_protocol::secret::Secret;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::model::{Installation, InstallationId, InstallationToken, Permissions, RepositorySelection};
+
+/// The App as it sees itself: the answer to `GET /app`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AppInfo {
+    /// Its numeric id.
+    pub id: u64,
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its client ID; old GitHub Enterprise Servers leave it out.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Its page.
+    #[serde(default)]
+    pub html_url: Option<String>,
+}
+
+/// An installation.
+#[derive(Deserialize)]
+pub(super) struct RawInstallation {
+    id: u64,
+    #[serde(default)]
+    account: Option<RawAccount>,
+    #[serde(default)]
+    target_type: Option<String>,
+    #[serde(default)]
+    repository_selection: Option<String>,
+    #[serde(default)]
+    permissions: BTreeMap<String, String>,
+    #[serde(default)]
+    suspended_at: Option<String>,
+    #[serde(default)]
+    html_url: Option<String>,
+}
+
+/// An account. Enterprises have no login.
+#[derive(Deserialize)]
+struct RawAccount {
+    #[serde(default)]
+    login: Option<String>,
+}
+
+impl From<RawInstallation> for Installation {
+    fn from(raw: RawInstallation) -> Self {
+        let enterprise = raw.target_type.as_deref() == Some("Enterprise");
+        let login = raw.account.and_then(|account| account.login).filter(|_| !enterprise);
+        Self {
+            id: InstallationId(raw.id),
+            account: login.and_then(|login| Owner::parse(&login).ok()),
+            is_organization: raw.target_type.as_deref() == Some("Organization"),
+            selection: match raw.repository_selection.as_deref() {
+                Some("all") => RepositorySelection::All,
+                _ => RepositorySelection::Selected,
+            },
+            permissions: Permissions::from_github(raw.permissions),
+            suspended_at: raw.suspended_at,
+            html_url: raw.html_url,
+        }
+    }
+}
+
+/// What a mint asks for. Left out means "everything", so an empty list must never be written.
+#[derive(Serialize)]
+pub(super) struct MintBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) repositories: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) repository_ids: Option<&'a [u64]>,
+    pub(super) permissions: BTreeMap<String, String>,
+}
+
+/// What a mint gives.
+#[derive(Deserialize)]
+pub(super) struct RawToken {
+    #[serde(deserialize_with = "secret")]
+    token: Secret,
+    expires_at: jiff::Timestamp,
+    #[serde(default)]
+    permissions: BTreeMap<String, String>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+impl RawToken {
+    /// The token, unless it could not be handed to git as one line. Its length and alphabet are GitHub's business.
+    pub(super) fn into_token(self) -> Option<InstallationToken> {
+        let text = self.token.expose();
+        let usable = !text.is_empty() && !text.chars().any(char::is_control);
+        let permissions = Permissions::from_github(self.permissions);
+        usable.then(|| InstallationToken::new(self.token, self.expires_at.as_second(), permissions))
+    }
+}
+
+/// GitHub's error body.
+#[derive(Deserialize, Default)]
+pub(super) struct RawError {
+    #[serde(default)]
+    pub(super) message: String,
+}

@@ -1,0 +1,73 @@
+//! A key as the keyring sees it: a tag with a version, and the PKCS#1 DER, as bytes or as base64.
+//!
+//! The tag says what the bytes are when the form changes one day, and tells our entries from others of the same name.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::StoreError;
+use crate::model::PrivateKey;
+
+/// Whether this system's keyrings can hold any bytes. `KWallet`, behind the Secret Service, holds text only.
+#[cfg(any(target_os = "macos", windows))]
+const TEXT_ONLY: bool = false;
+#[cfg(not(any(target_os = "macos", windows)))]
+const TEXT_ONLY: bool = true;
+
+/// Version 1: PKCS#1 DER follows as it is.
+const DER: &[u8] = b"ghapp:1:der:";
+/// Version 1: base64 of PKCS#1 DER follows.
+const BASE64: &[u8] = b"ghapp:1:b64:";
+
+/// The bytes to store.
+pub(super) fn encode(key: &PrivateKey) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(DER.len() + key.expose().len() * 2));
+    if TEXT_ONLY {
+        let text = Zeroizing::new(STANDARD.encode(key.expose()));
+        bytes.extend_from_slice(BASE64);
+        bytes.extend_from_slice(text.as_bytes());
+    } else {
+        bytes.extend_from_slice(DER);
+        bytes.extend_from_slice(key.expose());
+    }
+    bytes
+}
+
+/// The key in stored bytes. Whether it is a working key is for the signer to say.
+pub(super) fn decode(bytes: &[u8]) -> Result<PrivateKey, StoreError> {
+    let foreign = || StoreError::Refused("the entry was not written by ghapp".to_owned());
+    let der = if let Some(der) = bytes.strip_prefix(DER) {
+        Zeroizing::new(der.to_vec())
+    } else {
+        let text = bytes.strip_prefix(BASE64).ok_or_else(foreign)?;
+        Zeroizing::new(STANDARD.decode(text).map_err(|_| foreign())?)
+    };
+    Ok(PrivateKey::from_der(der))
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::{DER, decode, encode};
+    use crate::model::PrivateKey;
+
+    /// A 4096-bit RSA key in PKCS#1 DER form.
+    const LARGEST: usize = 2350;
+    /// `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Windows.
+    const WINDOWS_LIMIT: usize = 2560;
+
+    #[test]
+    fn what_is_stored_is_read_back_and_anything_else_is_refused() {
+        let key = PrivateKey::from_der(Zeroizing::new(vec![0x30, 0, 0xff, 10]));
+        assert_eq!(decode(&encode(&key)).unwrap().expose(), key.expose());
+        assert!(decode(b"hunter2").is_err());
+        assert!(decode(b"").is_err());
+    }
+
+    #[test]
+    fn the_largest_key_fits_where_bytes_are_stored() {
+        assert!(DER.len() + LARGEST <= WINDOWS_LIMIT);
+    }
+}

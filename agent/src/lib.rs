@@ -1,0 +1,32 @@
+//! The agent and the `ghapp` command line.
+//!
+//! Follow one `get`: [`server`] reads a frame and checks who sent it; [`broker`] asks [`policy`] which App may serve the
+//! repository; [`installation`] and [`token`] remember what GitHub said, and what they do not know [`github`] asks for, with an
+//! app JWT that [`signer`] makes of the key that [`keystore`] holds; [`audit`] writes down what was decided.
+//!
+//! Modules import only downwards; `tests/floors.rs` checks it:
+//!
+//! ```text
+//! 5  main, bin/ghapp                           wire things; nobody imports them
+//! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
+//! 3  broker                                    the use case; the only place where both wings meet
+//! 2  policy installation token  ||  config keystore signer github audit
+//!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
+//! 1  model      clock                          nouns
+//! 0  ghapp-protocol                            bytes, words and paths shared with the helper
+//! ```
+
+pub mod audit;
+pub mod broker;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod github;
+pub mod installation;
+pub mod keystore;
+pub mod lifecycle;
+pub mod model;
+pub mod policy;
+pub mod server;
+pub mod signer;
+pub mod token;

@@ -1,0 +1,66 @@
+//! Starts an agent of its own session that inherits nothing, and waits until it listens.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use ghapp_protocol::endpoint::Endpoint;
+use ghapp_protocol::start::READY_LINE;
+
+use super::{StartupError, ready};
+
+/// The option by which [`detach`] starts the process that stays.
+pub const DETACHED_OPTION: &str = "--detached";
+
+/// What became of the agent that was to be started, as the line that its starter reads.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It listens.
+    Ready,
+    /// It does not; the line says why.
+    Failed(String),
+}
+
+/// Starts the agent in the background and waits for its only line of output.
+///
+/// Two processes, since a process that was started by a shell leads its group and cannot leave its session; the second one can.
+pub fn detach(endpoint: &Endpoint, config_file: &Path) -> io::Result<Outcome> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(DETACHED_OPTION)
+        .arg("--socket")
+        .arg(endpoint.path())
+        .arg("--config")
+        .arg(config_file)
+        .current_dir(if cfg!(windows) { "." } else { "/" })
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(output) = child.stdout.take() {
+        BufReader::new(output).read_line(&mut line)?;
+    }
+    Ok(match line.trim_end() {
+        READY_LINE => Outcome::Ready,
+        "" => Outcome::Failed("it ended without a word".to_owned()),
+        line => Outcome::Failed(line.to_owned()),
+    })
+}
+
+/// Leaves the starter's session and terminal. Called first of all by the process that stays.
+#[cfg(unix)]
+pub fn leave_session() {
+    // Fails only for a group leader, which this process is not when `detach` started it.
+    let _ = rustix::process::setsid();
+    // Whatever the starter's mask: sockets, locks and logs are this user's alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
+/// There are no sessions to leave.
+#[cfg(not(unix))]
+pub fn leave_session() {}
+
+/// Tells the starter why a detached agent does not start.
+pub fn tell_failure(error: &StartupError) {
+    ready::tell_failure(error);
+}

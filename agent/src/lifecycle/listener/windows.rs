@@ -1,0 +1,49 @@
+//! A named pipe that only its owner may open, and nobody over the network.
+
+use std::fs::File;
+use std::io;
+
+use ghapp_protocol::endpoint::Endpoint;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use interprocess::os::windows::local_socket::ListenerOptionsExt;
+use interprocess::os::windows::security_descriptor::SecurityDescriptor;
+use widestring::u16cstr;
+
+use super::super::StartupError;
+use super::super::activation::Activated;
+use super::Bound;
+
+/// The pipe. It disappears with the process.
+pub(in super::super) struct Place {
+    /// Held for life.
+    _lock: File,
+}
+
+pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File) -> Result<Bound, StartupError> {
+    if let Some(activated) = activated {
+        match activated {}
+    }
+    let create = || -> io::Result<_> {
+        let name = endpoint.path().to_fs_name::<GenericFilePath>()?;
+        // Deny the network, allow the owner, inherit nothing. The default would let everyone read.
+        let owner_only = SecurityDescriptor::deserialize(u16cstr!("D:P(D;;GA;;;NU)(A;;GA;;;OW)"))?;
+        ListenerOptions::new().name(name).security_descriptor(owner_only).create_tokio()
+    };
+    let listener = create().map_err(|source| StartupError::Listen { endpoint: endpoint.clone(), source })?;
+    Ok(Bound { listener, place: Place { _lock: lock } })
+}
+
+impl Place {
+    /// A pipe is visible as soon as it exists.
+    pub(in super::super) fn publish(self) -> io::Result<Self> {
+        Ok(self)
+    }
+
+    /// Nobody can take a pipe's name while it exists.
+    pub(in super::super) fn is_ours(&mut self) -> bool {
+        true
+    }
+
+    /// The pipe goes with the listener.
+    pub(in super::super) fn leave(self) {}
+}

@@ -1,0 +1,118 @@
+//! The life of an agent: one per endpoint, hardened, told to stop, gone without a trace.
+
+mod activation;
+mod detach;
+mod hardening;
+mod listener;
+mod ready;
+mod signals;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghapp_protocol::endpoint::{Endpoint, EndpointError};
+use interprocess::local_socket::tokio::Listener;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use crate::audit::Audit;
+use crate::broker::{Broker, Listening};
+use crate::clock::SystemClock;
+use crate::config::{self, PathsError};
+
+pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure};
+pub use hardening::harden;
+
+/// How often the agent looks whether its socket is still its own. One that was displaced, or whose runtime directory vanished at
+/// logout, has no clients any more and leaves.
+const DISPLACED_CHECK: Duration = Duration::from_secs(15);
+
+/// How the agent was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// By a person or a service manager: it stays in the foreground and logs to standard error.
+    Foreground,
+    /// By [`detach`]: nothing of the starter's is left, and it says on standard output when it is ready.
+    Detached,
+}
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// Another one serves the endpoint.
+    #[error("an agent is running already at {0}")]
+    AlreadyRunning(Endpoint),
+    /// There is no safe place for the socket.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// There is no place for the configuration or the audit log.
+    #[error(transparent)]
+    Paths(#[from] PathsError),
+    /// The audit log cannot be opened. There is no agent without one.
+    #[error("cannot open the audit log {}: {source}", path.display())]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The socket cannot be made.
+    #[error("cannot listen at {endpoint}: {source}")]
+    Listen {
+        /// The place.
+        endpoint: Endpoint,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// What the service manager handed over is no socket for us.
+    #[error("cannot use the socket of the service manager: {0}")]
+    Activation(std::io::Error),
+}
+
+/// Runs an agent until it is told to stop.
+///
+/// `serve` answers clients until the channel says stop, and returns when what was under way is done.
+pub async fn run<S, F>(start: Start, endpoint: Endpoint, config_file: PathBuf, serve: S) -> Result<(), StartupError>
+where
+    S: FnOnce(Listener, Arc<Broker>, Listening, watch::Sender<bool>) -> F,
+    F: Future<Output = ()>,
+{
+    let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
+    let activated = activation::take().map_err(StartupError::Activation)?;
+    let started_by = match (&activated, start) {
+        (Some(_), _) => "systemd",
+        (None, Start::Detached) => "client",
+        (None, Start::Foreground) => "user",
+    };
+    let bound = listener::bind(&endpoint, activated).await?;
+    let audit_file = config::audit_file()?;
+    let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;
+    let (stop, _) = watch::channel(false);
+    let broker = Arc::new(Broker::new(config_file, audit, Arc::new(SystemClock)));
+    signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
+    let listener::Bound { listener, place } = bound;
+    let mut place = place.publish().map_err(listen)?;
+    info!(%endpoint, started_by, "listening");
+    ready::tell(start);
+    let listening = Listening { socket: endpoint.to_string(), started_by };
+    let serving = serve(listener, Arc::clone(&broker), listening, stop.clone());
+    tokio::pin!(serving);
+    let mut check = interval(DISPLACED_CHECK);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = &mut serving => break,
+            _ = check.tick() => if !place.is_ours() {
+                warn!("another agent has this place, or the place is gone");
+                stop.send_replace(true);
+            },
+        }
+    }
+    ready::tell_stopping();
+    place.leave();
+    info!("stopped");
+    Ok(())
+}

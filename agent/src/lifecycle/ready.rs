@@ -1,0 +1,53 @@
+//! Tells whoever started us that we listen, or why we do not.
+
+use std::io::{self, Write};
+
+use ghapp_protocol::start::{FAILED_PREFIX, READY_LINE};
+
+use super::{Start, StartupError};
+
+/// Tells that the agent listens.
+pub(super) fn tell(start: Start) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "no service manager was told");
+    }
+    if start == Start::Detached {
+        say(READY_LINE);
+        release_stdout();
+    }
+}
+
+/// Tells a service manager that the agent ends.
+pub(super) fn tell_stopping() {
+    #[cfg(target_os = "linux")]
+    // Nobody may be left to hear it.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+/// Tells why a detached agent does not start. An agent that runs already is as good as a new one.
+pub(super) fn tell_failure(error: &StartupError) {
+    match error {
+        StartupError::AlreadyRunning(_) => say(READY_LINE),
+        error => say(&format!("{FAILED_PREFIX}{error}")),
+    }
+}
+
+fn say(line: &str) {
+    let mut stdout = io::stdout().lock();
+    // The starter may have given up.
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// Lets go of the pipe to the starter: it waits for its end.
+#[cfg(unix)]
+fn release_stdout() {
+    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        // If it cannot be replaced the starter still has its line, and does not wait for the end of the pipe.
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+/// Here the starter does not wait for the end of the pipe.
+#[cfg(not(unix))]
+fn release_stdout() {}

@@ -1,0 +1,54 @@
+//! What the system and the service manager may tell the agent.
+
+use std::io;
+use std::sync::Arc;
+
+use ghapp_protocol::message::Reply;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::broker::Broker;
+
+/// Turns SIGTERM and SIGINT into a stop that lets requests finish, and SIGHUP into a reload: a closed terminal must not end an
+/// agent.
+#[cfg(unix)]
+pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => if let Reply::Error(error) = broker.reload() {
+                    warn!(%error, "the configuration was not read again");
+                },
+            }
+        }
+        end(&stop, &broker).await;
+    });
+    Ok(())
+}
+
+/// Turns Ctrl-C into a stop that lets requests finish.
+#[cfg(not(unix))]
+pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Result<()> {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            end(&stop, &broker).await;
+        }
+    });
+    Ok(())
+}
+
+async fn end(stop: &watch::Sender<bool>, broker: &Arc<Broker>) {
+    info!("told to stop");
+    if broker.revokes_on_stop() {
+        broker.revoke_all().await;
+    }
+    stop.send_replace(true);
+}

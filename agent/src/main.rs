@@ -1,0 +1,127 @@
+//! `ghapp-agent`: the daemon that holds key access and tokens and serves the local socket.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Parser};
+use ghapp_agent::lifecycle::{self, Outcome, Start};
+use ghapp_agent::{config, server};
+use ghapp_protocol::endpoint::Endpoint;
+use tracing_subscriber::EnvFilter;
+
+/// Exit code when another agent serves the endpoint already: no failure, but no new agent either.
+const ALREADY_RUNNING: u8 = 23;
+/// The environment variable that says where to log, besides standard error in the foreground.
+const TRACE_VARIABLE: &str = "GHAPP_TRACE";
+
+/// Hold a GitHub App's key access and serve short-lived tokens to git
+#[derive(Parser)]
+#[command(name = "ghapp-agent", version, group(ArgGroup::new("mode").required(true)))]
+struct Arguments {
+    /// Stay in the foreground and log to standard error
+    #[arg(long, group = "mode")]
+    foreground: bool,
+    /// Start in the background and return when the agent listens
+    #[arg(long, group = "mode")]
+    daemonize: bool,
+    /// The process that --daemonize leaves behind
+    #[arg(long, group = "mode", hide = true)]
+    detached: bool,
+    /// Listen at this path instead of the user's own place
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Read this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    lifecycle::harden(); // before anything else: nothing is secret yet
+    let arguments = Arguments::parse();
+    let start = if arguments.detached { Start::Detached } else { Start::Foreground };
+    if start == Start::Detached {
+        lifecycle::leave_session();
+    }
+    let places = (|| -> Result<_, String> {
+        let endpoint = match arguments.socket {
+            Some(path) => std::path::absolute(path)
+                .map_err(|error| error.to_string())
+                .and_then(|path| Endpoint::at(path).map_err(|error| error.to_string())),
+            None => Endpoint::from_environment().map_err(|error| error.to_string()),
+        }?;
+        Ok((endpoint, config::config_file(arguments.config).map_err(|error| error.to_string())?))
+    })();
+    let (endpoint, config_file) = match places {
+        Ok(places) => places,
+        Err(error) => return complain(&error),
+    };
+    if arguments.daemonize {
+        return daemonize(&endpoint, &config_file);
+    }
+    start_logging();
+    run(start, endpoint, config_file)
+}
+
+/// Starts another process in the background and repeats its only line for whoever started this one.
+fn daemonize(endpoint: &Endpoint, config_file: &Path) -> ExitCode {
+    match lifecycle::detach(endpoint, config_file) {
+        Ok(Outcome::Ready) => {
+            print_line(ghapp_protocol::start::READY_LINE);
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Failed(line)) => {
+            print_line(&line);
+            ExitCode::FAILURE
+        }
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+fn run(start: Start, endpoint: Endpoint, config_file: PathBuf) -> ExitCode {
+    // One thread: measured faster than several for connections with one request each.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.to_string()),
+    };
+    let outcome = runtime.block_on(lifecycle::run(start, endpoint, config_file, server::serve));
+    // A keyring call may hang for ever; the agent ends all the same.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if start == Start::Detached {
+                lifecycle::tell_failure(&error);
+            }
+            complain(&error.to_string());
+            match error {
+                lifecycle::StartupError::AlreadyRunning(_) => ExitCode::from(ALREADY_RUNNING),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Logs to standard error, or to the file that `GHAPP_TRACE` names. There is no level at which a payload is logged.
+fn start_logging() {
+    let trace = std::env::var_os(TRACE_VARIABLE).filter(|value| !value.is_empty());
+    let level = if trace.is_some() { "ghapp_agent=debug" } else { "ghapp_agent=info" };
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(false);
+    let file = trace.map(PathBuf::from).filter(|path| path.is_absolute());
+    match file.and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok()) {
+        Some(file) => builder.with_writer(std::sync::Mutex::new(file)).init(),
+        None => builder.with_writer(std::io::stderr).init(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the line that the starter waits for")]
+fn print_line(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "the reason why there is no agent")]
+fn complain(error: &str) -> ExitCode {
+    eprintln!("ghapp-agent: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,133 @@
+//! A configured App.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ghapp_protocol::remote::Host;
+
+use super::{ApiUrl, Fingerprint, KeyId};
+
+/// The nickname of an App in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppName(String);
+
+/// A nickname that would be hard to type, to quote or to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an App's name has 1 to 64 letters, digits, dots, hyphens or underscores")]
+pub struct NameError;
+
+impl AppName {
+    /// Longest nickname; GitHub's own limit for an App's name is 34.
+    const MAX: usize = 64;
+
+    /// Takes a nickname from a person or from an App's slug.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError)
+        }
+    }
+
+    /// The nickname as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// How an App names itself in its JWT (`iss`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Issuer {
+    /// The numeric id; every GitHub takes it.
+    AppId(u64),
+    /// The client ID; github.com takes it, GitHub Enterprise Server from 3.14.
+    ClientId(String),
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AppId(id) => write!(formatter, "{id}"),
+            Self::ClientId(id) => formatter.write_str(id),
+        }
+    }
+}
+
+/// Where an App's private key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    /// The keyring of the operating system.
+    Keyring,
+    /// The agent's memory, until it ends.
+    Memory,
+}
+
+impl StoreKind {
+    /// All of them, as they are written in the configuration.
+    pub const NAMES: &[&str] = &["keyring", "memory"];
+
+    /// Reads the name that the configuration uses.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "keyring" => Some(Self::Keyring),
+            "memory" => Some(Self::Memory),
+            _ => None,
+        }
+    }
+
+    /// The name that the configuration uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// An App that the agent may act as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// Its nickname.
+    pub name: AppName,
+    /// The host that git uses.
+    pub host: Host,
+    /// Where that host's API is.
+    pub api_url: ApiUrl,
+    /// Certificates to trust for the API besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Its numeric id, when known.
+    pub app_id: Option<u64>,
+    /// Its client ID, when known.
+    pub client_id: Option<String>,
+    /// Its name in GitHub's URLs, when known.
+    pub slug: Option<String>,
+    /// Where its private key is.
+    pub store: StoreKind,
+    /// Its private key's fingerprint; nothing when it never logged in here.
+    pub key: Option<Fingerprint>,
+}
+
+impl App {
+    /// What goes into the JWT. The numeric id is preferred: it works with every GitHub.
+    ///
+    /// The configuration guarantees that there is one of the two.
+    pub fn issuer(&self) -> Issuer {
+        match (self.app_id, &self.client_id) {
+            (Some(id), _) => Issuer::AppId(id),
+            (None, Some(client_id)) => Issuer::ClientId(client_id.clone()),
+            (None, None) => unreachable!("an App without app_id and client_id is refused"),
+        }
+    }
+
+    /// Under which name its key is stored.
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.key.clone().map(|fingerprint| KeyId { host: self.host.clone(), issuer: self.issuer(), fingerprint })
+    }
+}

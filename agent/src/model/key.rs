@@ -1,0 +1,83 @@
+//! An App's private key and the two names it has.
+
+use std::fmt;
+
+use ghapp_protocol::remote::Host;
+use zeroize::Zeroizing;
+
+use super::Issuer;
+
+/// An RSA private key in PKCS#1 DER form, wiped when dropped.
+///
+/// DER and not PEM: a 4096-bit key is 2,350 bytes long this way and fits into every keyring (Windows takes 2,560).
+#[derive(Clone)]
+pub struct PrivateKey(Zeroizing<Vec<u8>>);
+
+impl PrivateKey {
+    /// Takes the bytes over. `signer::import` has checked them.
+    pub fn from_der(der: Zeroizing<Vec<u8>>) -> Self {
+        Self(der)
+    }
+
+    /// The DER bytes. This call marks the boundary where the key leaves its hiding.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PrivateKey(..)")
+    }
+}
+
+/// A key's name on the App's settings page: `SHA256:` and the base64 of the SHA-256 of the public key in DER form.
+///
+/// Source: GitHub docs, "Managing private keys for GitHub Apps", verifying private keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Length of the base64 of 32 bytes.
+    const BASE64: usize = 44;
+
+    /// Reads a fingerprint as it is written in the configuration and on GitHub's page.
+    pub fn parse(text: &str) -> Option<Self> {
+        let base64 = text.strip_prefix("SHA256:")?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+        (base64.len() == Self::BASE64 && base64.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    /// Makes one of the base64 of a hash.
+    pub fn from_base64(base64: &str) -> Self {
+        Self(format!("SHA256:{base64}"))
+    }
+
+    /// The fingerprint as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The name under which a key is stored: two hosts may have an App with the same id, and an App may have two keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyId {
+    /// The App's host.
+    pub host: Host,
+    /// The App.
+    pub issuer: Issuer,
+    /// The key.
+    pub fingerprint: Fingerprint,
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}/{}", self.host, self.issuer, self.fingerprint)
+    }
+}

@@ -1,0 +1,21 @@
+//! The nouns that every other room shares. They cannot hold a value that makes no sense, and they do no I/O.
+
+mod api_url;
+mod app;
+mod caller;
+mod installation;
+mod key;
+mod permissions;
+mod rule;
+mod scope;
+mod token;
+
+pub use api_url::{ApiUrl, ApiUrlError};
+pub use app::{App, AppName, Issuer, NameError, StoreKind};
+pub use caller::Caller;
+pub use installation::{Installation, InstallationId, RepositorySelection};
+pub use key::{Fingerprint, KeyId, PrivateKey};
+pub use permissions::{Level, Permissions, PermissionsError};
+pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};
+pub use scope::{RepositorySet, TokenScope};
+pub use token::InstallationToken;

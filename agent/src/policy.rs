@@ -1,0 +1,161 @@
+//! Which App may serve a remote, and how far: the rules of the configuration, first match wins. Pure, and outside every cache.
+
+use ghapp_protocol::remote::{FullName, Host, Owner};
+
+use crate::model::{App, AppName, OnFailure, Permissions, Reach, Rule};
+
+/// What a remote may get from one App, before GitHub is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// As which App.
+    pub app: AppName,
+    /// How far a token reaches.
+    pub reach: Reach,
+    /// What it may do, before it is lowered to what the installation grants.
+    pub permissions: Permissions,
+    /// The rule that says so, as its `match` text; none for the default.
+    pub rule: Option<String>,
+    /// What git does on a failure. Without a rule the remote is ours only once an installation covers it.
+    pub on_failure: OnFailure,
+}
+
+/// What the rules say about a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// No App is configured for the host. Not an error.
+    NoMatch,
+    /// A rule refuses it.
+    Deny {
+        /// The rule's `match` text.
+        rule: String,
+        /// What git does then.
+        on_failure: OnFailure,
+    },
+    /// One App serves it because a rule says so.
+    Serve(Grant),
+    /// No rule says anything: any of these Apps may, if it is installed on the owner. Never empty.
+    Candidates(Vec<Grant>),
+}
+
+/// Decides about a repository.
+pub fn decide(apps: &[App], rules: &[Rule], host: &Host, name: &FullName) -> Decision {
+    let rule = rules.iter().find(|rule| rule.pattern().matches(host, name));
+    apply(apps, host, rule)
+}
+
+/// Decides about an owner, when git did not name the repository: only a rule about all of the owner's repositories counts.
+pub fn decide_for_owner(apps: &[App], rules: &[Rule], host: &Host, owner: &Owner) -> Decision {
+    let rule = rules.iter().find(|rule| rule.pattern().matches_all_of(host, owner));
+    apply(apps, host, rule)
+}
+
+fn apply(apps: &[App], host: &Host, rule: Option<&Rule>) -> Decision {
+    match rule {
+        Some(Rule::Deny { pattern, on_failure }) => {
+            Decision::Deny { rule: pattern.to_string(), on_failure: *on_failure }
+        }
+        Some(Rule::Serve { pattern, app, reach, permissions, on_failure }) => Decision::Serve(Grant {
+            app: app.clone(),
+            reach: reach.clone(),
+            permissions: permissions.clone(),
+            rule: Some(pattern.to_string()),
+            on_failure: *on_failure,
+        }),
+        None => {
+            let apps = apps.iter().filter(|app| app.host == *host);
+            let grants: Vec<_> = apps.map(|app| default_grant(&app.name)).collect();
+            if grants.is_empty() { Decision::NoMatch } else { Decision::Candidates(grants) }
+        }
+    }
+}
+
+fn default_grant(app: &AppName) -> Grant {
+    Grant {
+        app: app.clone(),
+        reach: Reach::Requested,
+        permissions: Permissions::for_git(),
+        rule: None,
+        on_failure: OnFailure::Quit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::{FullName, Host, Owner};
+
+    use super::{Decision, decide, decide_for_owner};
+    use crate::model::{ApiUrl, App, AppName, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind};
+
+    fn github() -> Host {
+        Host::parse("github.com").unwrap()
+    }
+
+    fn apps() -> Vec<App> {
+        let app = |(name, id)| App {
+            name: AppName::parse(name).unwrap(),
+            host: github(),
+            api_url: ApiUrl::of(&github()),
+            ca_file: None,
+            app_id: Some(id),
+            client_id: None,
+            slug: None,
+            store: StoreKind::Memory,
+            key: None,
+        };
+        [("acme-bot", 1), ("ci-bot", 2)].map(app).into()
+    }
+
+    fn rules() -> Vec<Rule> {
+        let serve = |pattern, app, reach| Rule::Serve {
+            pattern: Pattern::parse(pattern).unwrap(),
+            app: AppName::parse(app).unwrap(),
+            reach,
+            permissions: Permissions::for_git(),
+            on_failure: OnFailure::Quit,
+        };
+        let pattern = Pattern::parse("github.com/acme/secret*").unwrap();
+        vec![
+            Rule::Deny { pattern, on_failure: OnFailure::Quit },
+            serve("github.com/acme/*", "acme-bot", Reach::Installation),
+            serve("github.com/acme/web", "ci-bot", Reach::Requested),
+        ]
+    }
+
+    fn decided(host: &str, name: &str) -> Decision {
+        let (host, name) = (Host::parse(host).unwrap(), FullName::parse(name).unwrap());
+        decide(&apps(), &rules(), &host, &name)
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        let Decision::Serve(grant) = decided("github.com", "Acme/Web") else { panic!("not served") };
+        assert_eq!(grant.app.as_str(), "acme-bot");
+        assert_eq!(grant.reach, Reach::Installation);
+        assert_eq!(grant.rule.as_deref(), Some("github.com/acme/*"));
+    }
+
+    #[test]
+    fn a_deny_rule_needs_no_app_and_wins_when_it_comes_first() {
+        assert!(matches!(decided("github.com", "acme/secrets"), Decision::Deny { .. }));
+    }
+
+    #[test]
+    fn without_a_rule_every_app_of_the_host_may_serve_the_requested_repository() {
+        let Decision::Candidates(grants) = decided("github.com", "octo/web") else { panic!() };
+        assert_eq!(grants.len(), 2);
+        assert!(grants.iter().all(|grant| grant.reach == Reach::Requested));
+    }
+
+    #[test]
+    fn another_host_is_not_ours() {
+        assert_eq!(decided("github.com:8443", "acme/web"), Decision::NoMatch);
+        assert_eq!(decided("gitlab.com", "acme/web"), Decision::NoMatch);
+    }
+
+    #[test]
+    fn without_a_repository_only_rules_about_a_whole_owner_count() {
+        let owner = Owner::parse("acme").unwrap();
+        let decision = decide_for_owner(&apps(), &rules(), &github(), &owner);
+        assert!(matches!(decision, Decision::Serve(grant) if grant.reach == Reach::Installation));
+    }
+}

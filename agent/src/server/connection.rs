@@ -1,0 +1,63 @@
+//! One connection: read a request, answer it, close.
+
+use std::time::Duration;
+
+use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::frame::{self, FrameError};
+use ghapp_protocol::message::{Reply, Request, Response};
+use interprocess::local_socket::tokio::Stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tracing::{debug, warn};
+use zeroize::Zeroizing;
+
+use super::{Service, dispatch, peer};
+
+/// How long a client may take to send its request. It has it ready when it connects.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a client may take to read its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves one connection. Whatever goes wrong concerns this client alone.
+pub(super) async fn serve(stream: &Stream, service: &Service) {
+    let caller = match peer::check(stream) {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            warn!(%refusal, "a connection was refused");
+            return;
+        }
+    };
+    let reply = match timeout(READ_TIMEOUT, read(stream)).await {
+        Ok(Ok(request)) => dispatch::answer(request, &caller, service).await,
+        // Where, not what: the bytes may hold a secret.
+        Ok(Err(error @ (FrameError::TooLarge | FrameError::Malformed { .. }))) => {
+            debug!(%error, "a request made no sense");
+            Reply::Error(WireError::new(ErrorCode::BadRequest, error.to_string()))
+        }
+        Ok(Err(FrameError::Io(_))) | Err(_) => return,
+    };
+    let stops = matches!(reply, Reply::Stopping { .. });
+    // The client may have gone away; that is its right.
+    let _ = timeout(WRITE_TIMEOUT, write(stream, reply)).await;
+    if stops {
+        service.stop.send_replace(true);
+    }
+}
+
+async fn read(mut stream: &Stream) -> Result<Request, FrameError> {
+    let mut header = [0; frame::HEADER];
+    stream.read_exact(&mut header).await?;
+    let mut body = Zeroizing::new(vec![0; frame::length(header)?]);
+    stream.read_exact(&mut body).await?;
+    frame::decode(&body)
+}
+
+async fn write(mut stream: &Stream, reply: Reply) -> Result<(), FrameError> {
+    let bytes = frame::encode(&Response::new(reply)).or_else(|_| {
+        let error = WireError::new(ErrorCode::Internal, "the answer is too large");
+        frame::encode(&Response::new(Reply::Error(error)))
+    })?;
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    Ok(())
+}

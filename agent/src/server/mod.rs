@@ -1,0 +1,67 @@
+//! The door for clients: accepts connections, each with one request and one response, as many at a time as is safe.
+
+mod connection;
+mod dispatch;
+mod peer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::Listener;
+use interprocess::local_socket::traits::tokio::Listener as _;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::broker::{Broker, Listening};
+
+/// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
+const MAX_CONNECTIONS: u32 = 64;
+/// Pause after the system refused a connection (no file descriptor left): without it the loop would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long requests that are under way may take to finish when the agent stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What a connection needs.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) listening: Arc<Listening>,
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+/// Serves until `stop` turns true, then lets what is under way finish.
+pub async fn serve(listener: Listener, broker: Arc<Broker>, listening: Listening, stop: watch::Sender<bool>) {
+    let service = Service { broker, listening: Arc::new(listening), stop: stop.clone() };
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let mut stopped = stop.subscribe();
+    loop {
+        // The permit comes first: a connection that is accepted is served at once.
+        let permit = tokio::select! {
+            permit = Arc::clone(&permits).acquire_owned() => permit.expect("the semaphore is never closed"),
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok(stream) => {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    connection::serve(&stream, &service).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener); // who comes now is refused at once instead of waiting in vain
+    info!("finishing what is under way");
+    if timeout(DRAIN, permits.acquire_many(MAX_CONNECTIONS)).await.is_err() {
+        warn!("some requests did not finish in time");
+    }
+}

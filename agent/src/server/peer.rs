@@ -1,0 +1,57 @@
+//! Who is at the other end: this user, or nobody.
+
+use interprocess::local_socket::tokio::Stream;
+use interprocess::local_socket::traits::StreamCommon;
+
+use crate::model::Caller;
+
+/// Why a connection is closed before anything is read from it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// The system does not say who it is. An error is ignorance, and ignorance is refused.
+    #[error("the peer is unknown")]
+    Unknown,
+    /// Another user.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "the pipe's access list decides there"))]
+    #[error("the peer has uid {0}")]
+    Foreign(u32),
+}
+
+/// Checks the peer's user. The process id is passed on as a hint: it may belong to another process by now.
+pub(super) fn check(stream: &Stream) -> Result<Caller, Refusal> {
+    let peer = stream.peer_creds().map_err(|_| Refusal::Unknown)?;
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    #[cfg(unix)]
+    {
+        let uid = peer.euid();
+        admit(uid, rustix::process::geteuid().as_raw())?;
+        Ok(Caller { uid, pid })
+    }
+    // On Windows the pipe's access list admits its owner only; there is no user id to look at.
+    #[cfg(not(unix))]
+    Ok(Caller { uid: None, pid })
+}
+
+/// The agent's own user, or root, who can read the agent's memory anyway.
+#[cfg(unix)]
+fn admit(peer: Option<u32>, me: u32) -> Result<(), Refusal> {
+    match peer {
+        None => Err(Refusal::Unknown),
+        Some(uid) if uid == me || uid == 0 => Ok(()),
+        Some(uid) => Err(Refusal::Foreign(uid)),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::{Refusal, admit};
+
+    #[test]
+    fn only_the_same_user_and_root_are_admitted() {
+        assert_eq!(admit(Some(1000), 1000), Ok(()));
+        assert_eq!(admit(Some(0), 1000), Ok(()));
+        assert_eq!(admit(Some(1001), 1000), Err(Refusal::Foreign(1001)));
+        assert_eq!(admit(Some(1000), 0), Err(Refusal::Foreign(1000)));
+        assert_eq!(admit(None, 1000), Err(Refusal::Unknown));
+    }
+}

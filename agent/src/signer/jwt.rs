@@ -1,0 +1,44 @@
+//! The app JWT: a proof, good for ten minutes, that we hold an App's private key.
+
+use ghapp_protocol::secret::Secret;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+
+use crate::model::{Issuer, PrivateKey};
+
+/// How far `iat` lies in the past. GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App": "to protect against clock
+/// drift, we recommend that you set this 60 seconds in the past".
+const BACKDATED: i64 = 60;
+/// How far `exp` lies in the future. GitHub takes at most 600 s by its own clock; the rest is room for a clock that is ahead.
+const LIFETIME: i64 = 540;
+
+/// A signed app JWT. Whoever has it can act as the whole App until it expires.
+#[derive(Debug, Clone)]
+pub struct AppJwt {
+    /// The JWT.
+    pub secret: Secret,
+    /// When GitHub stops accepting it, by GitHub's clock, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The key could not sign. Why is not said: the reason may quote key material.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the private key cannot sign")]
+pub struct SignError;
+
+/// The claims that GitHub reads; integers, since it refuses fractions of a second.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iat: i64,
+    exp: i64,
+    iss: &'a str,
+}
+
+/// Signs an app JWT for use at `server_now`, the time by GitHub's clock.
+pub fn sign(key: &PrivateKey, issuer: &Issuer, server_now: i64) -> Result<AppJwt, SignError> {
+    let expires_at = server_now + LIFETIME;
+    let claims = Claims { iat: server_now - BACKDATED, exp: expires_at, iss: &issuer.to_string() };
+    let key = EncodingKey::from_rsa_der(key.expose());
+    let jwt = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key);
+    Ok(AppJwt { secret: Secret::new(jwt.map_err(|_| SignError)?), expires_at })
+}

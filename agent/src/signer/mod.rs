@@ -1,0 +1,7 @@
+//! Who holds the key: reads private keys, names them, and signs app JWTs with them. Owns jsonwebtoken and aws-lc-rs.
+
+mod import;
+mod jwt;
+
+pub use import::{ImportError, fingerprint, from_der, from_pem};
+pub use jwt::{AppJwt, SignError, sign};

@@ -1,0 +1,225 @@
+//! The tokens that are alive: the one that serves each scope, and those that were replaced and still live at GitHub.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use ghapp_protocol::message::{LeaseId, RequestedBy};
+use ghapp_protocol::token_hash::TokenHash;
+
+use crate::clock::Moment;
+use crate::model::{InstallationToken, TokenScope};
+
+/// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
+const MAX_TOKENS: usize = 10_000;
+
+/// A token that has just been minted, with what its lease says.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// The token.
+    pub token: InstallationToken,
+    /// The account that its installation belongs to.
+    pub account: String,
+    /// Who asked first.
+    pub requested_by: RequestedBy,
+    /// When it was minted.
+    pub at: Moment,
+}
+
+/// A live token and its history.
+#[derive(Debug, Clone)]
+pub struct TokenLease {
+    /// Its name for people.
+    pub id: LeaseId,
+    /// What it reaches and may do.
+    pub scope: TokenScope,
+    /// The token and its origin.
+    pub minted: Minted,
+    /// When it was last handed out.
+    pub last_used: Moment,
+    /// How often it was handed out.
+    pub uses: u64,
+}
+
+impl TokenLease {
+    /// Whether the token has at least that much life left.
+    ///
+    /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when somebody set the wall
+    /// clock back (a token would seem to live longer than it does).
+    fn lives(&self, at_least: Duration, now: Moment) -> bool {
+        let least = i64::try_from(at_least.as_secs()).unwrap_or(i64::MAX);
+        let wall_left = self.minted.token.expires_at.saturating_sub(now.wall);
+        let life = self.minted.token.expires_at.saturating_sub(self.minted.at.wall);
+        let elapsed = now.boot.saturating_sub(self.minted.at.boot).as_secs();
+        let boot_left = life.saturating_sub(i64::try_from(elapsed).unwrap_or(i64::MAX));
+        wall_left > 0 && boot_left > 0 && wall_left.min(boot_left) >= least
+    }
+}
+
+/// Live tokens.
+#[derive(Default)]
+pub struct TokenCache {
+    leases: BTreeMap<LeaseId, TokenLease>,
+    serving: HashMap<TokenScope, LeaseId>,
+    by_hash: HashMap<TokenHash, LeaseId>,
+    last_id: u64,
+}
+
+impl TokenCache {
+    /// The token for a scope, if it has at least that much life left. Counts as a use.
+    pub fn use_token(&mut self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
+        let lease = self.leases.get_mut(self.serving.get(scope)?)?;
+        if !lease.lives(at_least, now) {
+            return None;
+        }
+        lease.uses += 1;
+        lease.last_used = now;
+        Some(lease)
+    }
+
+    /// Adds a token that from now on serves its scope. The one it replaces stays listed until it dies.
+    pub fn put(&mut self, scope: TokenScope, minted: Minted) -> LeaseId {
+        self.purge(minted.at);
+        if self.leases.len() >= MAX_TOKENS {
+            let idle = self.leases.values().min_by_key(|lease| lease.last_used.boot);
+            if let Some(id) = idle.map(|lease| lease.id) {
+                self.remove(id);
+            }
+        }
+        self.last_id += 1;
+        let id = LeaseId(self.last_id);
+        self.by_hash.insert(minted.token.hash, id);
+        self.serving.insert(scope.clone(), id);
+        let last_used = minted.at;
+        self.leases.insert(id, TokenLease { id, scope, minted, last_used, uses: 0 });
+        id
+    }
+
+    /// Drops exactly the token with that hash. Tells what it was.
+    pub fn erase(&mut self, hash: &TokenHash) -> Option<TokenLease> {
+        let id = *self.by_hash.get(hash)?;
+        self.remove(id)
+    }
+
+    /// Takes a token out.
+    pub fn remove(&mut self, id: LeaseId) -> Option<TokenLease> {
+        let lease = self.leases.remove(&id)?;
+        self.by_hash.remove(&lease.minted.token.hash);
+        if self.serving.get(&lease.scope) == Some(&id) {
+            self.serving.remove(&lease.scope);
+        }
+        Some(lease)
+    }
+
+    /// The tokens that are alive, in the order of their minting.
+    pub fn live(&self, now: Moment) -> impl Iterator<Item = &TokenLease> {
+        self.leases.values().filter(move |lease| lease.lives(Duration::ZERO, now))
+    }
+
+    /// Drops what is dead.
+    fn purge(&mut self, now: Moment) {
+        let dead: Vec<_> =
+            self.leases.values().filter(|lease| !lease.lives(Duration::ZERO, now)).map(|lease| lease.id).collect();
+        for id in dead {
+            self.remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ghapp_protocol::message::RequestedBy;
+    use ghapp_protocol::remote::{Host, RepositoryName};
+    use ghapp_protocol::secret::Secret;
+    use ghapp_protocol::token_hash::TokenHash;
+
+    use super::{Minted, TokenCache};
+    use crate::clock::{Clock, TestClock};
+    use crate::model::{AppName, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
+
+    const MIN_TTL: Duration = Duration::from_secs(600);
+
+    fn scope(repository: &str) -> TokenScope {
+        TokenScope {
+            app: AppName::parse("bot").unwrap(),
+            host: Host::parse("github.com").unwrap(),
+            installation: InstallationId(1),
+            repositories: RepositorySet::One(RepositoryName::parse(repository).unwrap()),
+            permissions: Permissions::for_git(),
+        }
+    }
+
+    fn minted(token: &str, clock: &TestClock) -> Minted {
+        let at = clock.now();
+        Minted {
+            token: InstallationToken::new(Secret::new(token.to_owned()), at.wall + 3600, Permissions::for_git()),
+            account: "acme".to_owned(),
+            requested_by: RequestedBy::default(),
+            at,
+        }
+    }
+
+    fn served(cache: &mut TokenCache, repository: &str, clock: &TestClock) -> Option<String> {
+        let lease = cache.use_token(&scope(repository), MIN_TTL, clock.now());
+        lease.map(|lease| lease.minted.token.secret.expose().to_owned())
+    }
+
+    #[test]
+    fn a_token_serves_its_scope_in_any_spelling_and_no_other() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        cache.put(scope("web"), minted("a", &clock));
+        assert_eq!(served(&mut cache, "WEB", &clock).as_deref(), Some("a"));
+        assert_eq!(served(&mut cache, "api", &clock), None);
+        let read = Permissions::of([("contents", crate::model::Level::Read)]);
+        let narrower = TokenScope { permissions: read, ..scope("web") };
+        assert!(cache.use_token(&narrower, MIN_TTL, clock.now()).is_none());
+    }
+
+    #[test]
+    fn a_token_is_not_handed_out_in_its_last_ten_minutes() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        cache.put(scope("web"), minted("a", &clock));
+        clock.pass(3000);
+        assert!(served(&mut cache, "web", &clock).is_some());
+        clock.pass(1);
+        assert!(served(&mut cache, "web", &clock).is_none());
+        assert_eq!(cache.live(clock.now()).count(), 1, "it still lives at GitHub");
+        clock.pass(600);
+        assert_eq!(cache.live(clock.now()).count(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_cannot_make_a_token_live_longer() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(100_000));
+        cache.put(scope("web"), minted("a", &clock));
+        clock.pass(3300);
+        clock.set_wall(1000);
+        assert!(served(&mut cache, "web", &clock).is_none(), "set back");
+        let clock = TestClock::at(100_000);
+        cache.put(scope("api"), minted("b", &clock));
+        clock.set_wall(200_000);
+        assert!(served(&mut cache, "api", &clock).is_none(), "set forward");
+    }
+
+    #[test]
+    fn erase_drops_exactly_the_token_with_that_hash() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        cache.put(scope("web"), minted("a", &clock));
+        cache.put(scope("api"), minted("b", &clock));
+        assert!(cache.erase(&TokenHash::of(b"somebody else's password")).is_none());
+        assert!(cache.erase(&TokenHash::of(b"a")).is_some());
+        assert_eq!(served(&mut cache, "web", &clock), None);
+        assert_eq!(served(&mut cache, "api", &clock).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn erasing_a_replaced_token_leaves_the_one_that_serves() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        cache.put(scope("web"), minted("old", &clock));
+        cache.put(scope("web"), minted("new", &clock));
+        assert_eq!(cache.live(clock.now()).count(), 2, "both live at GitHub");
+        assert!(cache.erase(&TokenHash::of(b"old")).is_some());
+        assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("new"));
+    }
+}

@@ -1,0 +1,159 @@
+//! Single flight: whoever asks for something that is being fetched waits for it instead of fetching it again.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+type Running<K, V> = HashMap<K, watch::Receiver<Option<V>>>;
+
+/// What is under way, by key. The work runs as a task of its own, so that a caller who goes away cancels it for nobody.
+pub struct Flights<K, V> {
+    running: Arc<Mutex<Running<K, V>>>,
+}
+
+/// How a caller came to its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It was the first to ask.
+    Led,
+    /// Somebody else had asked before.
+    Joined,
+}
+
+impl<K, V> Default for Flights<K, V> {
+    fn default() -> Self {
+        Self { running: Arc::default() }
+    }
+}
+
+impl<K, V> Flights<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Waits for the result for `key`, starting `work` if nobody has. `None` when the work panicked.
+    ///
+    /// `work` must have put its result where later callers look for it (a cache) before it returns: the moment it ends, the
+    /// next caller starts anew.
+    pub async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> (Option<V>, Role)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let (mut receiver, role) = self.board(key, work);
+        // The sender is gone without a result only when the work panicked.
+        let outcome = receiver.wait_for(Option::is_some).await;
+        (outcome.ok().and_then(|value| value.clone()), role)
+    }
+
+    fn board<F>(&self, key: K, work: impl FnOnce() -> F) -> (watch::Receiver<Option<V>>, Role)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut running = locked(&self.running);
+        if let Some(receiver) = running.get(&key) {
+            return (receiver.clone(), Role::Joined);
+        }
+        let (sender, receiver) = watch::channel(None);
+        running.insert(key.clone(), receiver.clone());
+        let landing = Landing { running: Arc::clone(&self.running), key };
+        let work = work();
+        tokio::spawn(async move {
+            let result = work.await;
+            drop(landing); // first, so that nobody joins a flight that has ended
+            sender.send_replace(Some(result));
+        });
+        (receiver, Role::Led)
+    }
+}
+
+/// Takes a flight off the board, also when its work panics.
+struct Landing<K: Eq + Hash, V> {
+    running: Arc<Mutex<Running<K, V>>>,
+    key: K,
+}
+
+impl<K: Eq + Hash, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        locked(&self.running).remove(&self.key);
+    }
+}
+
+fn locked<K, V>(running: &Mutex<Running<K, V>>) -> MutexGuard<'_, Running<K, V>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::{Flights, Role};
+
+    #[tokio::test]
+    async fn many_callers_share_one_flight_and_each_gets_the_result() {
+        let flights = Arc::new(Flights::<u8, usize>::default());
+        let (started, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let callers: Vec<_> = (0..20)
+            .map(|_| {
+                let (flights, started, gate) = (flights.clone(), started.clone(), gate.clone());
+                tokio::spawn(async move {
+                    flights
+                        .join(1, || async move {
+                            gate.notified().await;
+                            started.fetch_add(1, Ordering::SeqCst) + 1
+                        })
+                        .await
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        gate.notify_one();
+        let mut led = 0;
+        for caller in callers {
+            let (value, role) = caller.await.unwrap();
+            assert_eq!(value, Some(1));
+            led += usize::from(role == Role::Led);
+        }
+        assert_eq!((led, started.load(Ordering::SeqCst)), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_cancels_nothing() {
+        let flights = Arc::new(Flights::<u8, u8>::default());
+        let gate = Arc::new(Notify::new());
+        let leader = {
+            let (flights, gate) = (flights.clone(), gate.clone());
+            tokio::spawn(async move {
+                flights
+                    .join(1, || async move {
+                        gate.notified().await;
+                        7
+                    })
+                    .await
+            })
+        };
+        tokio::task::yield_now().await;
+        leader.abort();
+        assert!(leader.await.unwrap_err().is_cancelled());
+        let joined = tokio::spawn({
+            let flights = flights.clone();
+            async move { flights.join(1, || async { unreachable!("joined") }).await }
+        });
+        tokio::task::yield_now().await;
+        gate.notify_one();
+        assert_eq!(joined.await.unwrap(), (Some(7), Role::Joined));
+    }
+
+    #[tokio::test]
+    async fn a_flight_that_panics_is_over_and_the_next_one_starts() {
+        let flights = Flights::<u8, u8>::default();
+        let (value, _) = flights.join(1, || async { panic!("on purpose") }).await;
+        assert_eq!(value, None);
+        assert_eq!(flights.join(1, || async { 2 }).await, (Some(2), Role::Led));
+    }
+}

@@ -1,0 +1,139 @@
+//! Streams that are closed, full or never end, and an environment with nothing in it.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::message::Reply;
+
+use crate::agent::{Place, reply};
+use crate::program::{PROGRAM, REQUEST, command, finish, run};
+
+fn quit() -> Vec<u8> {
+    reply(Reply::Error(WireError::new(ErrorCode::Denied, "denied")))
+}
+
+/// A stream whose other end is closed already.
+fn broken() -> Stdio {
+    let (ours, _) = UnixStream::pair().unwrap();
+    Stdio::from(std::os::fd::OwnedFd::from(ours))
+}
+
+#[test]
+fn nobody_left_to_read_the_answer_is_no_failure() {
+    for (stdout_broken, stderr_broken) in [(true, false), (false, true), (true, true)] {
+        let place = Place::new();
+        let mut get = command(&place, &["get"]);
+        get.stdin(Stdio::piped());
+        get.stdout(if stdout_broken { broken() } else { Stdio::piped() });
+        get.stderr(if stderr_broken { broken() } else { Stdio::piped() });
+        let (outcome, _) = place.answering(&quit(), || {
+            let mut child = get.spawn().unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(REQUEST.as_bytes()).unwrap();
+            drop(stdin);
+            finish(child)
+        });
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        if !stdout_broken {
+            assert_eq!(outcome.stdout, "quit=1\n");
+        }
+        if !stderr_broken {
+            assert_eq!(outcome.line(), "ghapp: denied");
+        }
+    }
+}
+
+#[test]
+fn every_operation_survives_streams_that_do_not_exist() {
+    for operation in ["get", "erase", "store", "capability", "", "--version", "-x"] {
+        for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+            let place = Place::new();
+            let mut shell = Command::new("/bin/sh");
+            shell
+                .args(["-c", &format!(r#"exec "$0" "$1" {closed}"#)])
+                .args([PROGRAM, operation])
+                .env_clear()
+                .env("GHAPP_SOCKET", place.socket())
+                .env("GHAPP_NO_AUTOSTART", "1");
+            let outcome = run(shell, REQUEST);
+            let expected = if operation == "-x" { 2 } else { 0 };
+            assert_eq!(outcome.code, Some(expected), "{operation} {closed}");
+            assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")] // /dev/full
+fn a_full_disk_behind_the_streams_is_no_failure() {
+    let place = Place::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut get = command(&place, &["get"]);
+    get.stdin(Stdio::piped()).stdout(full()).stderr(full());
+    let (outcome, _) = place.answering(&quit(), || {
+        let mut child = get.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(REQUEST.as_bytes()).unwrap();
+        drop(stdin);
+        finish(child)
+    });
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
+fn a_blank_line_is_answered_although_the_input_stays_open() {
+    let place = Place::new();
+    let mut get = command(&place, &["get"]);
+    get.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (outcome, _) = place.answering(&quit(), || {
+        let mut child = get.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(REQUEST.as_bytes()).unwrap();
+        stdin.write_all(b"\n").unwrap();
+        let outcome = finish(child);
+        drop(stdin);
+        outcome
+    });
+    assert_eq!(outcome.stdout, "quit=1\n");
+}
+
+#[test]
+fn an_input_that_never_ends_costs_20_seconds_and_one_line() {
+    let place = Place::new();
+    let mut get = command(&place, &["get"]);
+    get.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let begin = Instant::now();
+    let outcome = place.unasked(|| {
+        let mut child = get.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(REQUEST.as_bytes()).unwrap();
+        let outcome = finish(child);
+        drop(stdin);
+        outcome
+    });
+    assert!(outcome.only_line().contains("timed out"), "{outcome:?}");
+    assert!(begin.elapsed() >= Duration::from_secs(19));
+    assert!(begin.elapsed() < Duration::from_secs(60));
+}
+
+/// Only what neither starts an agent nor depends on whether this machine's user runs one.
+#[test]
+fn an_empty_environment_is_enough() {
+    for (operation, request) in [
+        ("get", "protocol=http\nhost=github.com\n"),
+        ("get", "protocol=https\nhost=github.com\nusername=mona\n"),
+        ("store", REQUEST),
+        ("erase", "protocol=https\nhost=nowhere.invalid\npassword=canary\n"),
+        ("", REQUEST),
+    ] {
+        let mut command = Command::new(PROGRAM);
+        command.arg(operation).env_clear().current_dir("/");
+        run(command, request).assert_silent();
+    }
+    let mut hostile = Command::new(PROGRAM);
+    hostile.arg("get").env_clear().current_dir("/");
+    run(hostile, "protocol=https\n").only_line();
+}

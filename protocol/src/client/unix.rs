@@ -1,0 +1,111 @@
+//! The exchange over a Unix socket: every step is a blocking call that the kernel ends at the deadline.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use zeroize::Zeroizing;
+
+use super::{CONNECT_TIMEOUT, ClientError, Deadline};
+use crate::frame;
+
+pub(super) fn exchange(
+    path: &Path,
+    request: &Zeroizing<Vec<u8>>,
+    deadline: Deadline,
+) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+    let mut stream = connect(path, deadline)?;
+    check_peer(&stream)?;
+    // No time left must not become no timeout.
+    let left = deadline.left();
+    let left = left.ok_or(ClientError::Silent { connected: true })?;
+    stream.set_write_timeout(Some(left)).map_err(ClientError::Io)?;
+    stream.write_all(request).map_err(failed)?;
+    let mut header = [0; frame::HEADER];
+    read(&mut stream, &mut header, deadline)?;
+    let length = frame::length(header).map_err(ClientError::Garbled)?;
+    let mut body = Zeroizing::new(vec![0; length]);
+    read(&mut stream, &mut body, deadline)?;
+    Ok(body)
+}
+
+/// Connects, waiting for room in a full backlog.
+///
+/// `UnixStream::connect` has no deadline, and a non-blocking connect fails at once when the backlog is full (EAGAIN on
+/// Linux). With a send timeout set *before* connecting, Linux waits for room and no longer than that (`sock_sndtimeo` in
+/// `unix_stream_connect`), so a burst of clients is served in turn and a stopped agent costs [`CONNECT_TIMEOUT`] only when
+/// its backlog is full.
+fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, ClientError> {
+    let left = deadline.at_most(CONNECT_TIMEOUT).left();
+    let left = left.ok_or(ClientError::Silent { connected: false })?;
+    let address = SocketAddrUnix::new(path).map_err(|errno| ClientError::Io(errno.into()))?;
+    let io = |errno: Errno| ClientError::Io(errno.into());
+    #[cfg(target_os = "linux")]
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, rustix::net::SocketFlags::CLOEXEC, None)
+            .map_err(io)?;
+    #[cfg(not(target_os = "linux"))]
+    let socket = {
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).map_err(io)?;
+        rustix::io::ioctl_fioclex(&socket).map_err(io)?;
+        socket
+    };
+    set_socket_timeout(&socket, Timeout::Send, Some(left)).map_err(io)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => Ok(UnixStream::from(socket)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(ClientError::NotRunning),
+        Err(Errno::CONNREFUSED) => Err(ClientError::Gone),
+        Err(Errno::AGAIN | Errno::INPROGRESS | Errno::TIMEDOUT) => Err(ClientError::Silent { connected: false }),
+        Err(errno) => Err(io(errno)),
+    }
+}
+
+/// Refuses an agent of another user: it could hand out tokens of its own choice, and learn what we ask for.
+fn check_peer(stream: &UnixStream) -> Result<(), ClientError> {
+    let uid = peer_uid(stream);
+    if uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw()) {
+        Ok(())
+    } else {
+        Err(ClientError::ForeignAgent { uid })
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn peer_uid(stream: &UnixStream) -> Option<u32> {
+    rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.uid.as_raw())
+}
+
+/// Elsewhere the owner of the socket file stands in for the peer: the directory is ours alone (see `endpoint`), and the
+/// standard library has no safe `getpeereid`.
+#[cfg(not(target_os = "linux"))]
+fn peer_uid(stream: &UnixStream) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let address = stream.peer_addr().ok()?;
+    std::fs::symlink_metadata(address.as_pathname()?).ok().map(|metadata| metadata.uid())
+}
+
+/// `read_exact` with the deadline renewed before each part, so that a drip of bytes cannot stretch it.
+fn read(stream: &mut UnixStream, buffer: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let left = deadline.left().ok_or(ClientError::Silent { connected: true })?;
+        stream.set_read_timeout(Some(left)).map_err(ClientError::Io)?;
+        match stream.read(&mut buffer[filled..]) {
+            Ok(0) => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: io::Error) -> ClientError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent { connected: true },
+        _ => ClientError::Io(error),
+    }
+}

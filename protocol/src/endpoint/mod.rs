@@ -1,0 +1,156 @@
+//! Where the agent's socket or pipe is, and whether that place can be trusted.
+//!
+//! One fixed place per user, so that programs without a login shell's environment find it too; `GHAPP_SOCKET` overrides it.
+//! Never TCP: a port has no owner.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as platform;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as platform;
+
+/// The environment variable that names another place.
+pub const SOCKET_VARIABLE: &str = "GHAPP_SOCKET";
+
+/// Where the agent listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    path: PathBuf,
+    /// Named by `GHAPP_SOCKET` or `--socket`: its directory is the user's business, within limits.
+    chosen: bool,
+}
+
+/// Why there is no place to listen or to connect.
+#[derive(Debug)]
+pub enum EndpointError {
+    /// Neither a runtime directory nor a home directory is known.
+    NoHome,
+    /// The path is relative, or too long for a socket address.
+    BadPath {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The directory is not private to this user.
+    Unsafe {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The directory could not be made or looked at.
+    Io {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHome => {
+                formatter.write_str("no place for the agent's socket: neither XDG_RUNTIME_DIR nor HOME is usable")
+            }
+            Self::BadPath { path, why } => {
+                write!(formatter, "the agent's socket cannot be {}: {why}", path.display())
+            }
+            Self::Unsafe { directory, why } => {
+                write!(formatter, "refusing to use {}: {why}", directory.display())
+            }
+            Self::Io { directory, source } => {
+                write!(formatter, "cannot use {}: {source}", directory.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for EndpointError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// The place named by `GHAPP_SOCKET`, or else the user's own.
+    pub fn from_environment() -> Result<Self, EndpointError> {
+        Self::from_variables(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))
+    }
+
+    /// The same, with the environment as an argument.
+    fn from_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, EndpointError> {
+        match variable(SOCKET_VARIABLE) {
+            Some(path) => Self::at(path),
+            None => Ok(Self { path: platform::default_path(variable)?, chosen: false }),
+        }
+    }
+
+    /// A place of the caller's choice.
+    pub fn at(path: impl Into<PathBuf>) -> Result<Self, EndpointError> {
+        let path = path.into();
+        platform::check_address(&path)?;
+        Ok(Self { path, chosen: true })
+    }
+
+    /// The socket's path, or the pipe's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Refuses a place that somebody else could have put a socket into. Something missing is not an error here.
+    pub fn check(&self) -> Result<(), EndpointError> {
+        platform::check(&self.path, self.chosen)
+    }
+
+    /// Makes the directory, private from its first moment, and then checks it.
+    pub fn prepare(&self) -> Result<(), EndpointError> {
+        platform::prepare(&self.path)?;
+        self.check()
+    }
+
+    /// The lock that a client holds while it starts an agent.
+    pub fn start_lock(&self) -> PathBuf {
+        platform::lock_path(&self.path, "lock")
+    }
+
+    /// The lock that an agent holds for as long as it lives.
+    pub fn run_lock(&self) -> PathBuf {
+        platform::lock_path(&self.path, "run.lock")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.path.display())
+    }
+}
+
+/// Opens a lock file of ours: made 0600, never through a link, never removed.
+///
+/// A file that disappears could be locked twice, once by whoever still has it open and once by whoever makes it anew.
+pub fn open_lock(path: &Path) -> std::io::Result<File> {
+    platform::open_lock(path)
+}
+
+/// Waits for a lock file and takes it, until the file is closed or the process ends, however it ends.
+pub fn lock(file: &File) -> std::io::Result<()> {
+    platform::lock(file)
+}
+
+/// Takes a lock file if nobody has it. False if somebody does.
+pub fn try_lock(file: &File) -> std::io::Result<bool> {
+    platform::try_lock(file)
+}

@@ -1,0 +1,200 @@
+//! What can go wrong, as one table: the code on the wire, the id that a person sees, the exit code, and what git does next.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the credential helper tells git after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum GitNext {
+    /// `quit=1`: the remote is ours and the refusal is certain, so no other helper and no prompt can do better.
+    Stop,
+    /// Nothing: the next helper is asked.
+    #[default]
+    #[serde(other)]
+    NextHelper,
+}
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $code:ident = $id:literal, exit $exit:literal, $next:ident;)*) => {
+        /// The cause of a failure. Scripts and the helper decide by it; the text beside it is for people.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* $code,)*
+            /// A code that a newer agent knows and this build does not.
+            #[serde(other)]
+            Unknown,
+        }
+
+        impl ErrorCode {
+            /// Every code of this build, for tests and manual pages.
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// The id that is printed as `error[ID]` and never given to another cause.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$code => $id,)* Self::Unknown => "E00" }
+            }
+
+            /// The exit code of `ghapp`.
+            pub const fn exit(self) -> u8 {
+                match self { $(Self::$code => $exit,)* Self::Unknown => 1 }
+            }
+
+            /// What git does next when the helper meets this while answering `get`, unless a rule says otherwise.
+            pub const fn git_next(self) -> GitNext {
+                match self { $(Self::$code => GitNext::$next,)* Self::Unknown => GitNext::Stop }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// There is no agent, and none was to be started.
+    AgentNotRunning = "E01", exit 5, NextHelper;
+    /// A socket file is there and nobody listens behind it.
+    AgentGone = "E02", exit 5, NextHelper;
+    /// The agent did not answer in time.
+    AgentSilent = "E03", exit 5, NextHelper;
+    /// The socket or its directory belongs to, or is open to, somebody else.
+    UnsafeEndpoint = "E04", exit 1, NextHelper;
+    /// Agent and client do not understand each other.
+    VersionMismatch = "E05", exit 10, NextHelper;
+    /// The agent could not be started.
+    AgentNotStarted = "E06", exit 5, NextHelper;
+    /// No App is configured.
+    NotConfigured = "E07", exit 3, NextHelper;
+    /// The agent is locked.
+    Locked = "E08", exit 4, Stop;
+    /// There is no OS keyring to talk to.
+    KeyringMissing = "E09", exit 6, Stop;
+    /// There is no session bus through which a keyring could be reached.
+    NoSessionBus = "E10", exit 6, Stop;
+    /// The OS keyring is locked and nobody unlocked it.
+    KeyringLocked = "E11", exit 6, Stop;
+    /// The OS keyring has no such key, although the App is configured.
+    KeyMissing = "E12", exit 6, Stop;
+    /// A file is not a PEM private key.
+    NotAPrivateKey = "E13", exit 1, Stop;
+    /// A private key, but not one that can sign for an App: public, encrypted, not RSA, too short.
+    UnusableKey = "E14", exit 1, Stop;
+    /// GitHub does not accept the key for the App.
+    KeyRefused = "E15", exit 7, Stop;
+    /// The app JWT was refused because of the clock.
+    Clock = "E16", exit 7, Stop;
+    /// The App is not installed on the owner.
+    NotInstalled = "E17", exit 9, NextHelper;
+    /// The installation does not include the repository, or there is no such repository.
+    NotCovered = "E18", exit 9, NextHelper;
+    /// The installation is suspended.
+    Suspended = "E19", exit 7, Stop;
+    /// The installation does not grant a permission that git needs.
+    PermissionMissing = "E20", exit 7, Stop;
+    /// GitHub asks for patience.
+    RateLimited = "E23", exit 7, Stop;
+    /// GitHub cannot be reached.
+    Unreachable = "E24", exit 8, Stop;
+    /// The certificate of GitHub's host is not trusted.
+    UntrustedCertificate = "E25", exit 8, Stop;
+    /// The proxy refused the connection.
+    ProxyRefused = "E26", exit 8, Stop;
+    /// GitHub answered with a server error, or with something that is not its API.
+    #[serde(rename = "github_unavailable")] // and not `git_hub_unavailable`
+    GitHubUnavailable = "E27", exit 8, Stop;
+    /// git did not say which repository it means.
+    PathMissing = "E29", exit 1, NextHelper;
+    /// Two Apps claim the same owner and no rule decides.
+    AmbiguousApp = "E31", exit 1, Stop;
+    /// The configuration file has an error.
+    Config = "E32", exit 2, Stop;
+    /// A token would have been printed on a terminal.
+    TokenOnTerminal = "E33", exit 1, NextHelper;
+    /// No App is configured for the host.
+    HostNotConfigured = "E34", exit 3, NextHelper;
+    /// The OS keyring did not answer in time.
+    KeyringSilent = "E36", exit 6, Stop;
+    /// The key was kept in memory only and the agent has been started anew.
+    LoginNeeded = "E37", exit 4, Stop;
+    /// There is no App with that id on the host.
+    UnknownApp = "E38", exit 7, Stop;
+    /// A rule denies the repository.
+    Denied = "E39", exit 1, Stop;
+    /// The request made no sense to the agent.
+    BadRequest = "E40", exit 1, NextHelper;
+    /// The agent failed in a way that it does not expect.
+    Internal = "E41", exit 1, NextHelper;
+    /// An App of that name, or that App, is configured already.
+    AppExists = "E42", exit 1, NextHelper;
+    /// GitHub refused for a reason that has no code of its own; its words are in the message.
+    Refused = "E43", exit 7, Stop;
+    /// A fresh token would not live long enough for a git command.
+    TokenTooShort = "E44", exit 7, Stop;
+    /// A file could not be read or written.
+    File = "E45", exit 1, NextHelper;
+    /// A command line that does not say enough, or too much.
+    Usage = "E46", exit 2, NextHelper;
+    /// The OS keyring refused to keep the key.
+    KeyringRefused = "E47", exit 6, Stop;
+    /// The answer was not ready before the deadline of the request.
+    DeadlinePassed = "E48", exit 8, Stop;
+    /// git itself failed or is missing.
+    Git = "E49", exit 1, NextHelper;
+}
+
+/// A failure on the wire: a code to decide by, a cause to read, a step to take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireError {
+    /// The cause, for programs.
+    pub code: ErrorCode,
+    /// The cause, for people: one line, no full stop, never a secret.
+    pub message: String,
+    /// One command or URL that works when pasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What git does next, when a rule decided that; otherwise the code decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_next: Option<GitNext>,
+}
+
+impl WireError {
+    /// A failure without a hint.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, git_next: None }
+    }
+
+    /// Adds the next step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What the helper tells git.
+    pub fn git_next(&self) -> GitNext {
+        self.git_next.unwrap_or(self.code.git_next())
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for WireError {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::ErrorCode;
+
+    #[test]
+    fn every_code_has_an_id_of_its_own_and_a_documented_exit_code() {
+        let ids: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.id()).collect();
+        assert_eq!(ids.len(), ErrorCode::ALL.len());
+        assert!(ErrorCode::ALL.iter().all(|code| (1..=10).contains(&code.exit())));
+    }
+}

@@ -1,0 +1,245 @@
+//! Starts the agent when there is none, so that many clients at once start exactly one.
+//!
+//! The order is gpg-agent's: take the lock, look again, and only then start. The file that is started is the one beside this
+//! program, never one that `PATH` offers; it gets a short list of environment variables and no file of ours.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::client::{self, ClientError, Deadline};
+use crate::endpoint::{self, Endpoint, EndpointError};
+use crate::message::{Call, Request};
+
+/// How long a start may take, lock included. Measured: a few milliseconds; a cold disk may need a second.
+pub const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// The name of the agent's program.
+const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
+/// What an agent that listens writes to its standard output before it closes it.
+pub const READY_LINE: &str = "ready";
+/// How an agent that cannot start begins its only line of output; the reason follows.
+pub const FAILED_PREFIX: &str = "failed: ";
+/// Longest such line that is read.
+const MAX_LINE: u64 = 4096;
+
+/// Set by those who want no agent to be started behind their back.
+const NO_AUTOSTART_VARIABLE: &str = "GHAPP_NO_AUTOSTART";
+/// What sudo leaves behind. Root's agent would look for root's keyring, which is not what `sudo git pull` means.
+const SUDO_VARIABLE: &str = "SUDO_UID";
+
+/// The environment of a started agent. Everything else stays behind: a token in `GITHUB_TOKEN`, a loader's `LD_PRELOAD`, and
+/// git's own variables, which change from call to call.
+const KEPT_VARIABLES: &[&str] = &[
+    "HOME",
+    "PATH",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TMPDIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    // Windows finds its own libraries and directories by these.
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "USERNAME",
+    "USERDOMAIN",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "TEMP",
+    "TMP",
+];
+/// Whole families of variables that are kept.
+const KEPT_PREFIXES: &[&str] = &["XDG_", "GHAPP_"];
+
+/// Why no agent was started.
+#[derive(Debug)]
+pub enum StartError {
+    /// The user asked for that.
+    Forbidden,
+    /// This is a command under sudo.
+    UnderSudo,
+    /// The agent's program is not beside this one.
+    NoProgram {
+        /// Where it should be.
+        expected: PathBuf,
+    },
+    /// The directory for socket and locks is unusable.
+    Endpoint(EndpointError),
+    /// The program could not be run.
+    Spawn(io::Error),
+    /// The agent said why it does not start.
+    Failed(String),
+    /// The agent ended without a word.
+    Died,
+    /// The deadline passed.
+    TooSlow,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden => {
+                write!(formatter, "the agent is not running and {NO_AUTOSTART_VARIABLE} forbids to start it")
+            }
+            Self::UnderSudo => {
+                formatter.write_str("the agent is not running for root, and a command under sudo does not start one")
+            }
+            Self::NoProgram { expected } => {
+                write!(formatter, "cannot start the agent: there is no {}", expected.display())
+            }
+            Self::Endpoint(error) => write!(formatter, "cannot start the agent: {error}"),
+            Self::Spawn(error) => write!(formatter, "cannot start the agent: {error}"),
+            Self::Failed(reason) => write!(formatter, "the agent does not start: {reason}"),
+            Self::Died => formatter.write_str("the agent ended while it was starting"),
+            Self::TooSlow => formatter.write_str("the agent took too long to start"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Whether the environment allows that an agent is started on demand.
+pub fn allowed() -> Result<(), StartError> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set(NO_AUTOSTART_VARIABLE) {
+        Err(StartError::Forbidden)
+    } else if cfg!(unix) && set(SUDO_VARIABLE) && is_root() {
+        Err(StartError::UnderSudo)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
+/// Makes sure that an agent listens at `endpoint`, starting one if need be.
+pub fn ensure_agent(endpoint: &Endpoint, deadline: Deadline) -> Result<(), StartError> {
+    let deadline = deadline.at_most(START_TIMEOUT);
+    endpoint.prepare().map_err(StartError::Endpoint)?;
+    let lock = endpoint::open_lock(&endpoint.start_lock()).map_err(StartError::Spawn)?;
+    // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this short-lived process.
+    let lock = within(deadline, move || endpoint::lock(&lock).map(|()| lock))?.map_err(StartError::Spawn)?;
+    // Whoever had the lock before us has probably started one.
+    let status = Request::new(Call::Status {});
+    let outcome = match client::ask(endpoint, &status, deadline) {
+        Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, deadline),
+        _ => Ok(()),
+    };
+    drop(lock); // and not earlier: the next client must find the agent or the truth
+    outcome
+}
+
+fn spawn(endpoint: &Endpoint, deadline: Deadline) -> Result<(), StartError> {
+    let program = sibling(PROGRAM).map_err(StartError::Spawn)?;
+    if !program.is_file() {
+        return Err(StartError::NoProgram { expected: program });
+    }
+    let mut command = Command::new(program);
+    command
+        .arg("--daemonize")
+        .arg("--socket")
+        .arg(endpoint.path())
+        .env_clear()
+        .envs(kept_variables(std::env::vars_os()))
+        .current_dir(if cfg!(windows) { "." } else { "/" })
+        // None of ours: git waits for the end of the helper's standard output, and would wait as long as the agent lives.
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let child = command.spawn().map_err(StartError::Spawn)?;
+    let line = within(deadline, move || first_line(child))?;
+    match line.as_deref() {
+        Some(READY_LINE) => Ok(()),
+        Some(line) => Err(StartError::Failed(match line.strip_prefix(FAILED_PREFIX) {
+            Some(reason) => reason.to_owned(),
+            None => "its first words make no sense".to_owned(),
+        })),
+        None => Err(StartError::Died),
+    }
+}
+
+/// Reads the agent's only line of output and reaps the process that detached it.
+fn first_line(mut child: Child) -> Option<String> {
+    let mut line = String::new();
+    if let Some(output) = child.stdout.take() {
+        // An unreadable line counts as none.
+        let _ = BufReader::new(output.take(MAX_LINE)).read_line(&mut line);
+    }
+    // It ends right after that line; its status says nothing that the line does not.
+    let _ = child.wait();
+    let line = line.trim_end();
+    (!line.is_empty()).then(|| line.chars().filter(|char| !char.is_control()).collect())
+}
+
+/// The path of a program that was installed beside this one.
+pub fn sibling(program: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(program))
+}
+
+fn kept_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, OsString)> {
+    variables.filter(|(name, _)| {
+        name.to_str().is_some_and(|name| {
+            KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        })
+    })
+}
+
+/// Runs a blocking call on a thread and waits for it until the deadline.
+fn within<T: Send + 'static>(deadline: Deadline, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody may be left to hear it.
+        let _ = sender.send(work());
+    });
+    let left = deadline.left().ok_or(StartError::TooSlow)?;
+    receiver.recv_timeout(left).map_err(|_| StartError::TooSlow)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::kept_variables;
+
+    #[test]
+    fn a_started_agent_gets_neither_tokens_nor_gits_variables() {
+        let variables = [
+            "HOME",
+            "GITHUB_TOKEN",
+            "GH_TOKEN",
+            "GIT_DIR",
+            "LD_PRELOAD",
+            "XDG_CONFIG_HOME",
+            "GHAPP_CONFIG",
+            "https_proxy",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        let kept: Vec<_> = kept_variables(variables.map(|name| (OsString::from(name), OsString::new())).into_iter())
+            .map(|(name, _)| name.into_string().unwrap())
+            .collect();
+        assert_eq!(kept, ["HOME", "XDG_CONFIG_HOME", "GHAPP_CONFIG", "https_proxy"]);
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the simulator itself: it must refuse what GitHub refuses, or the end-to-end tests prove nothing.
+
+mod app_jwt;
+mod client;
+mod faults;
+mod git_front;
+mod lookups;
+mod mint;
+mod sandbox;
+mod tokens;
