@@ -64,7 +64,7 @@ fn rewritten(name: &str, line: &str) -> String {
 ///
 /// The enumerations are non-exhaustive, so no `match` out here can notice a new variant.
 fn tags(enumeration: &str) -> BTreeSet<String> {
-    let source = include_str!("../src/message.rs");
+    let source = include_str!("../src/message/mod.rs");
     let start = format!("pub enum {enumeration} {{\n");
     let (_, body) = source.split_once(&start).unwrap();
     let (body, _) = body.split_once("\n}\n").unwrap();

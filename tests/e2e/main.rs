@@ -1,2 +1,16 @@
-//! placeholder
-fn main() {}
+//! The real binaries, real git and a strict GitHub: one file for each promise of the README.
+
+#![cfg(unix)]
+
+mod agent_lifecycle;
+mod apps_and_owners;
+mod bad_input;
+mod clone_and_push;
+mod concurrency;
+mod control;
+mod dead_tokens;
+mod hosts;
+mod keyring;
+mod peers;
+mod rules;
+mod secrets;

@@ -3,14 +3,20 @@
 //!
 //! Start reading at [`github::GitHub::start`] and [`sandbox::Sandbox::new`].
 
+pub mod agent;
+pub mod desk;
 pub mod git;
 pub mod github;
+#[cfg(unix)]
+pub mod keyring;
 pub mod process;
 pub mod sandbox;
 pub mod tls;
+pub mod tools;
 
 use std::path::{Path, PathBuf};
 
+pub use desk::Desk;
 pub use github::GitHub;
 pub use sandbox::Sandbox;
 

@@ -99,15 +99,19 @@ impl Sandbox {
         command
     }
 
+    /// Makes git trust the simulator's CA, and nobody else: the agent has to be told with `--ca-file`.
+    pub fn trust_in_git(&self, github: &GitHub) {
+        let key = format!("http.https://{}/.sslCAInfo", github.host());
+        self.git([OsStr::new("config"), "--global".as_ref(), key.as_ref(), github.ca_file().as_ref()]).ok();
+    }
+
     /// Makes git and the programs under test trust the simulator's CA.
     ///
     /// git learns it per host, as users with a private CA do; for the agent the CAs of all trusted simulators are
     /// collected in one file that `SSL_CERT_FILE` names.
     pub fn trust(&mut self, github: &GitHub) {
-        let key = format!("http.https://{}/.sslCAInfo", github.host());
+        self.trust_in_git(github);
         let ca_file = github.ca_file();
-        self.git([OsStr::new("config"), "--global".as_ref(), key.as_ref(), ca_file.as_ref()]).ok();
-
         let bundle = self.path("trusted.pem");
         let mut trusted = fs::read_to_string(&bundle).unwrap_or_default();
         trusted += &fs::read_to_string(ca_file).expect("the simulator wrote its CA");

@@ -133,7 +133,9 @@ impl Broker {
             Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(&mint).await?,
             outcome => outcome,
         };
-        let token = token.map_err(|error| self.refused(&mint, &error))?;
+        let mut token = token.map_err(|error| self.refused(&mint, &error))?;
+        // GitHub's clock said when it dies; ours is the one that everybody here compares with.
+        token.expires_at -= self.skew(&mint.app);
         let at = self.clock.now();
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         if token.expires_at.saturating_sub(at.wall) < least {
@@ -271,8 +273,12 @@ impl Broker {
     }
 
     fn server_now(&self, app: &App) -> i64 {
-        let skew = self.state().skew.get(&app.name).copied().unwrap_or(0);
-        self.clock.now().wall.saturating_add(skew)
+        self.clock.now().wall.saturating_add(self.skew(app))
+    }
+
+    /// GitHub's clock minus ours, as far as we know.
+    fn skew(&self, app: &App) -> i64 {
+        self.state().skew.get(&app.name).copied().unwrap_or(0)
     }
 }
 

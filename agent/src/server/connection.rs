@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ghapp_protocol::WIRE_VERSION;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::frame::{self, FrameError};
 use ghapp_protocol::message::{Reply, Request, Response};
@@ -27,8 +28,14 @@ pub(super) async fn serve(stream: &Stream, service: &Service) {
             return;
         }
     };
+    let mut version = WIRE_VERSION;
     let reply = match timeout(READ_TIMEOUT, read(stream)).await {
-        Ok(Ok(request)) => dispatch::answer(request, &caller, service).await,
+        Ok(Ok(request)) => {
+            if request.call.is_frozen() {
+                version = request.v;
+            }
+            dispatch::answer(request, &caller, service).await
+        }
         // Where, not what: the bytes may hold a secret.
         Ok(Err(error @ (FrameError::TooLarge | FrameError::Malformed { .. }))) => {
             debug!(%error, "a request made no sense");
@@ -38,7 +45,7 @@ pub(super) async fn serve(stream: &Stream, service: &Service) {
     };
     let stops = matches!(reply, Reply::Stopping { .. });
     // The client may have gone away; that is its right.
-    let _ = timeout(WRITE_TIMEOUT, write(stream, reply)).await;
+    let _ = timeout(WRITE_TIMEOUT, write(stream, version, reply)).await;
     if stops {
         service.stop.send_replace(true);
     }
@@ -52,8 +59,8 @@ async fn read(mut stream: &Stream) -> Result<Request, FrameError> {
     frame::decode(&body)
 }
 
-async fn write(mut stream: &Stream, reply: Reply) -> Result<(), FrameError> {
-    let bytes = frame::encode(&Response::new(reply)).or_else(|_| {
+async fn write(mut stream: &Stream, version: u32, reply: Reply) -> Result<(), FrameError> {
+    let bytes = frame::encode(&Response::in_version(version, reply)).or_else(|_| {
         let error = WireError::new(ErrorCode::Internal, "the answer is too large");
         frame::encode(&Response::new(Reply::Error(error)))
     })?;

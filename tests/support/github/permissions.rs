@@ -30,6 +30,11 @@ impl Permissions {
         self
     }
 
+    /// The level of one permission, if it is there.
+    pub fn level(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// Whether these permissions include `name` at `level` or above.
     pub fn allow(&self, name: &str, level: &str) -> bool {
         match (self.0.get(name).and_then(|granted| rank(granted)), rank(level)) {

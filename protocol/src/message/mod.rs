@@ -1,0 +1,160 @@
+//! Wire messages, version 1: what a client may ask the agent, and what the agent may answer.
+//!
+//! One connection carries one request and one response. Every reader ignores fields that it does not know, and every
+//! enumeration has an `Unknown` arm, so that an old and a new build can talk. [`Call::Get`], [`Call::Erase`],
+//! [`Call::Status`] and [`Call::Stop`] are frozen. Times are seconds since 1970, UTC.
+
+mod call;
+mod reply;
+
+use serde::{Deserialize, Serialize};
+
+pub use call::{Erase, Get, InstallationsCall, LeaseId, Login, Logout, Revoke, Stop, TokenCall};
+pub use reply::{
+    AppStatus, InstallationStatus, Lease, LeaseStatus, LoggedOut, RequestedBy, Revoked, Status, StoreStatus, TokenReply,
+};
+
+use crate::error::WireError;
+use crate::{BUILD_VERSION, WIRE_VERSION};
+
+/// A client's question.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The wire version that the client speaks.
+    pub v: u32,
+    /// The client's build version, for messages to people.
+    pub client: String,
+    /// What it wants.
+    #[serde(flatten)]
+    pub call: Call,
+}
+
+impl Request {
+    /// Wraps a call as this build sends it.
+    pub fn new(call: Call) -> Self {
+        Self { v: WIRE_VERSION, client: BUILD_VERSION.to_owned(), call }
+    }
+}
+
+/// What a client wants.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Call {
+    /// A token for git. Frozen.
+    Get(Get),
+    /// git met a 401 with this token. Frozen.
+    Erase(Erase),
+    /// How the agent is. Frozen.
+    Status {},
+    /// End the agent. Frozen.
+    Stop(Stop),
+    /// Read the configuration file again; keys, tokens and leases stay.
+    Reload {},
+    /// Add an App with its key.
+    Login(Box<Login>),
+    /// Forget an App and its key.
+    Logout(Logout),
+    /// A token for a person or a script.
+    Token(TokenCall),
+    /// The live tokens, a page at a time.
+    Leases {
+        /// Only leases behind this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<LeaseId>,
+    },
+    /// Kill tokens at GitHub.
+    Revoke(Revoke),
+    /// The installations of an App, a page at a time.
+    Installations(InstallationsCall),
+    /// A call that a newer client knows and this build does not.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Call {
+    /// Whether every version understands this call in its version 1 form, and its answer too.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self, Self::Get(_) | Self::Erase(_) | Self::Status {} | Self::Stop(_))
+    }
+}
+
+/// The agent's answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Response {
+    /// The wire version that the agent speaks.
+    pub v: u32,
+    /// The agent's build version.
+    pub agent: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub reply: Reply,
+}
+
+impl Response {
+    /// Wraps a reply as this build sends it.
+    pub fn new(reply: Reply) -> Self {
+        Self::in_version(WIRE_VERSION, reply)
+    }
+
+    /// Wraps a reply in the version of the client, which is how frozen calls are answered: an older helper goes on working with
+    /// a newer agent, and the other way round.
+    pub fn in_version(v: u32, reply: Reply) -> Self {
+        Self { v, agent: BUILD_VERSION.to_owned(), reply }
+    }
+}
+
+/// What the agent says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reply {
+    /// A token for git.
+    Lease(Lease),
+    /// Nothing for you: no App is configured for that host or owner. Not an error.
+    NoMatch {},
+    /// The answer to an erase.
+    Erased {
+        /// Whether such a token was there.
+        dropped: bool,
+    },
+    /// How the agent is.
+    Status(Box<Status>),
+    /// The agent ends when this connection is closed.
+    Stopping {
+        /// Tokens killed at GitHub first.
+        #[serde(default)]
+        revoked: usize,
+    },
+    /// The configuration has been read again.
+    Reloaded {},
+    /// The App has been added.
+    LoggedIn(Box<AppStatus>),
+    /// The App has been forgotten.
+    LoggedOut(LoggedOut),
+    /// A token with all that is known about it.
+    Token(Box<TokenReply>),
+    /// A page of leases.
+    Leases {
+        /// In the order of their ids.
+        leases: Vec<LeaseStatus>,
+        /// Whether there are more behind them.
+        #[serde(default)]
+        more: bool,
+    },
+    /// How the revocation went.
+    Revoked(Revoked),
+    /// A page of installations.
+    Installations {
+        /// In the order of their ids.
+        installations: Vec<InstallationStatus>,
+        /// Whether there are more behind them.
+        #[serde(default)]
+        more: bool,
+    },
+    /// It failed.
+    Error(WireError),
+    /// A reply that a newer agent knows and this build does not.
+    #[serde(other)]
+    Unknown,
+}

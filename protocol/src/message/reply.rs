@@ -1,0 +1,185 @@
+//! What the replies carry.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::LeaseId;
+use crate::remote::{Host, RepositoryName};
+use crate::secret::{self, Secret};
+use crate::token_hash::TokenHash;
+
+/// A token on its way to git.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lease {
+    /// The user name to use with it.
+    pub username: String,
+    /// The installation access token.
+    #[serde(with = "secret::on_the_wire")]
+    pub token: Secret,
+    /// When GitHub stops accepting it.
+    pub expires_at: i64,
+}
+
+/// A token for a person or a script, with its scope.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TokenReply {
+    /// The token.
+    #[serde(flatten)]
+    pub lease: Lease,
+    /// Its lease id.
+    pub id: LeaseId,
+    /// What it may do.
+    pub permissions: BTreeMap<String, String>,
+    /// What it reaches; nothing means the whole installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<Vec<RepositoryName>>,
+}
+
+/// A live token, without the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseStatus {
+    /// Its id.
+    pub id: LeaseId,
+    /// The App's nickname.
+    pub app: String,
+    /// The App's host.
+    pub host: Host,
+    /// The account that the installation belongs to.
+    pub account: String,
+    /// The installation.
+    pub installation_id: u64,
+    /// What it reaches; nothing means the whole installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<Vec<RepositoryName>>,
+    /// What it may do.
+    pub permissions: BTreeMap<String, String>,
+    /// When it was minted.
+    pub created_at: i64,
+    /// When GitHub stops accepting it.
+    pub expires_at: i64,
+    /// When it was last handed out.
+    pub last_used_at: i64,
+    /// How often it was handed out.
+    pub uses: u64,
+    /// Its SHA-256, as in GitHub's audit log.
+    pub hashed_token: TokenHash,
+    /// Who asked for it first.
+    pub requested_by: RequestedBy,
+}
+
+/// Who asked. A process id and what it said its name was: a hint for people, never a proof.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedBy {
+    /// The process that connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Its program and, where they can be seen, the programs that started it, nearest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+}
+
+/// What became of tokens that were to be killed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// Killed now, or found dead at GitHub.
+    pub revoked: Vec<LeaseId>,
+    /// Asked for, but not known to the agent.
+    #[serde(default)]
+    pub unknown: Vec<LeaseId>,
+    /// Still alive at GitHub, with the reason; the agent no longer hands them out.
+    #[serde(default)]
+    pub failed: Vec<(LeaseId, String)>,
+}
+
+/// What became of an App that was to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedOut {
+    /// The App's nickname.
+    pub app: String,
+    /// Its host.
+    pub host: Host,
+    /// Tokens killed at GitHub.
+    pub revoked: usize,
+    /// Tokens that GitHub could not be told about; they die with their hour.
+    #[serde(default)]
+    pub not_revoked: usize,
+    /// Whether the key was deleted from its store.
+    pub key_deleted: bool,
+}
+
+/// How the agent is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its process id.
+    pub pid: u32,
+    /// Its build version.
+    pub version: String,
+    /// Where it listens.
+    pub socket: String,
+    /// The configuration file it has read.
+    pub config: String,
+    /// Whether it refuses to use keys and tokens.
+    #[serde(default)]
+    pub locked: bool,
+    /// Who started it: `systemd`, `client` or `user`.
+    pub started_by: String,
+    /// The store that new keys go to.
+    pub store: StoreStatus,
+    /// The configured Apps.
+    pub apps: Vec<AppStatus>,
+    /// How many tokens are alive.
+    pub leases: usize,
+    /// What went wrong with the configuration, if it did; the agent then serves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
+}
+
+/// A key store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// `secret-service`, `keychain`, `wincred` or `memory`.
+    pub kind: String,
+    /// `ok`, `missing`, `locked`, `silent` or `unknown`.
+    pub state: String,
+}
+
+/// A configured App.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppStatus {
+    /// Its nickname.
+    pub name: String,
+    /// The host that git uses.
+    pub host: Host,
+    /// Its numeric id, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<u64>,
+    /// Its client ID, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Its name in URLs, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// The fingerprint of its key, as GitHub shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
+    /// Where its key is: `keyring` or `memory`.
+    pub store: String,
+    /// `ok`, or why it cannot work: `key_missing`, `keyring_locked`, `keyring_missing`, ...
+    pub state: String,
+}
+
+/// An installation that the agent has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallationStatus {
+    /// Its id.
+    pub id: u64,
+    /// The account it belongs to.
+    pub account: String,
+    /// `all` or `selected`.
+    pub repository_selection: String,
+    /// What it grants.
+    pub permissions: BTreeMap<String, String>,
+    /// Whether somebody suspended it.
+    pub suspended: bool,
+}

@@ -1,0 +1,107 @@
+//! git clones, fetches and pushes as the App, with a token that reaches one repository, minted once.
+
+use ghapp_tests::Desk;
+use ghapp_tests::github::{Endpoint, TokenShape};
+
+#[test]
+fn a_private_repository_is_cloned_changed_and_pushed() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    desk.commit("web", "README.md", "hello");
+    desk.git_in("web", ["push", "--quiet"]).ok();
+    let pushed = desk.git_in("web", ["rev-parse", "HEAD"]).ok().stdout();
+    assert_eq!(desk.github.head("acme/web", "main").as_deref(), Some(pushed.trim()));
+}
+
+#[test]
+fn a_token_reaches_exactly_the_requested_repository_and_does_what_git_needs() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    let mints = desk.github.mints();
+    assert_eq!(mints.len(), 1);
+    assert_eq!(mints[0].repositories.as_deref(), Some(&["acme/web".to_owned()][..]));
+    assert_eq!(mints[0].permissions.level("contents"), Some("write"));
+    assert_eq!(mints[0].permissions.level("workflows"), Some("write"));
+    assert!(mints[0].permissions.level("administration").is_none());
+
+    desk.clone("acme/api").ok();
+    let reached: Vec<_> = desk.github.mints().iter().map(|mint| mint.repositories.clone()).collect();
+    assert_eq!(reached, [Some(vec!["acme/web".to_owned()]), Some(vec!["acme/api".to_owned()])]);
+}
+
+#[test]
+fn a_first_clone_costs_one_lookup_and_one_mint_and_a_second_fetch_nothing() {
+    let desk = Desk::ready();
+    let before = desk.github.calls().api();
+    desk.clone("acme/web").ok();
+    let calls = desk.github.calls();
+    assert_eq!(calls.of(Endpoint::UserInstallation), 1);
+    assert_eq!(calls.of(Endpoint::Mint), 1);
+    assert_eq!(calls.api() - before, 2, "and nothing else");
+
+    desk.git_in("web", ["fetch", "--quiet"]).ok();
+    desk.git_in("web", ["pull", "--quiet"]).ok();
+    assert_eq!(desk.github.calls().api() - before, 2);
+
+    desk.clone("acme/api").ok();
+    assert_eq!(desk.github.calls().api() - before, 3, "a known owner costs one mint");
+}
+
+#[test]
+fn workflow_files_can_be_pushed_when_the_app_may_and_only_then() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    desk.commit("web", ".github/workflows/ci.yml", "on: push");
+    desk.git_in("web", ["push", "--quiet"]).ok();
+
+    let desk = Desk::new();
+    desk.github.grant(desk.installation, &[("contents", "write"), ("metadata", "read")]);
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    desk.clone("acme/web").ok();
+    assert!(desk.github.mints()[0].permissions.level("workflows").is_none(), "lowered to the grant");
+    desk.commit("web", ".github/workflows/ci.yml", "on: push");
+    desk.git_in("web", ["push", "--quiet"]).failed();
+}
+
+#[test]
+fn an_app_that_may_only_read_clones_and_cannot_push() {
+    let desk = Desk::new();
+    desk.github.grant(desk.installation, &[("contents", "read"), ("metadata", "read")]);
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    desk.clone("acme/web").ok();
+    assert_eq!(desk.github.mints()[0].permissions.level("contents"), Some("read"));
+    desk.commit("web", "README.md", "hello");
+    desk.git_in("web", ["push", "--quiet"]).failed().stderr_contains("403");
+}
+
+#[test]
+fn both_shapes_of_token_work() {
+    for (shape, length) in [(TokenShape::Short, 40), (TokenShape::Long, 400)] {
+        let desk = Desk::ready();
+        desk.github.token_shape(shape);
+        desk.clone("acme/web").ok();
+        let token = desk.token("acme/web");
+        assert!(token.len() >= length, "{} characters", token.len());
+        desk.git_in("web", ["fetch", "--quiet"]).ok();
+    }
+}
+
+#[test]
+fn git_is_told_when_the_token_dies_and_a_minute_early() {
+    let desk = Desk::ready();
+    let filled = desk.fill("acme/web").ok().stdout();
+    let expiry = filled.lines().find_map(|line| line.strip_prefix("password_expiry_utc="));
+    let expiry: i64 = expiry.expect("git passes the expiry on").parse().unwrap();
+    assert_eq!(expiry, desk.github.mints()[0].expires_at.as_second() - 60);
+    assert!(filled.contains("username=x-access-token\n"));
+}
+
+#[test]
+fn a_renamed_repository_is_followed_by_its_number() {
+    let desk = Desk::ready();
+    desk.github.rename_repository("acme/web", "acme/site");
+    desk.clone("acme/web").ok();
+    assert_eq!(desk.github.mints()[0].repositories.as_deref(), Some(&["acme/site".to_owned()][..]));
+}

@@ -1,0 +1,87 @@
+//! Tokens that die: too old, killed at GitHub, or dead by GitHub's clock. git fails at most once, and says so.
+
+use std::time::Duration;
+
+use ghapp_tests::Desk;
+use ghapp_tests::github::Endpoint;
+use jiff::SignedDuration;
+
+#[test]
+fn a_token_that_the_server_killed_costs_one_failed_command_and_no_more() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    desk.clone("acme/api").ok();
+    let dead = desk.token("acme/web");
+    desk.github.revoke_token(&dead);
+    desk.git_in("web", ["fetch"]).failed().stderr_contains("Authentication failed");
+    let erased: Vec<_> = desk.audit().into_iter().filter(|line| line["call"] == "erase").collect();
+    assert_eq!(erased.len(), 1);
+    assert_eq!(erased[0]["outcome"], "dropped");
+
+    desk.git_in("web", ["fetch"]).ok();
+    assert_eq!(desk.github.calls().of(Endpoint::Mint), 3);
+    desk.git_in("api", ["fetch"]).ok();
+    assert_eq!(desk.github.calls().of(Endpoint::Mint), 3, "the other token was not touched");
+}
+
+#[test]
+fn a_foreign_password_erases_nothing() {
+    let desk = Desk::ready();
+    let token = desk.token("acme/web");
+    let attributes = format!(
+        "protocol=https\nhost={}\npath=acme/web.git\nusername=x-access-token\npassword=hunter2\n\n",
+        desk.github.host()
+    );
+    desk.git_credential("reject", &attributes).ok();
+    assert_eq!(desk.token("acme/web"), token);
+    let log = std::fs::read_to_string(desk.audit_file()).unwrap();
+    assert!(!log.contains("hunter2"));
+}
+
+#[test]
+fn a_token_in_its_last_minutes_is_replaced_before_git_sees_it() {
+    let desk = Desk::ready();
+    let first = desk.token("acme/web");
+    assert_eq!(desk.token("acme/web"), first);
+    // The same token, with a greater demand: as if 20 of its 60 minutes had passed.
+    desk.configure("\n[agent]\nmin_ttl = \"50m\"\n").ok();
+    assert_eq!(desk.token("acme/web"), first, "50 minutes are left");
+    desk.github.token_lifetime(Duration::from_secs(40 * 60));
+    desk.github.revoke_token(&first);
+    desk.git_credential(
+        "reject",
+        &format!("protocol=https\nhost={}\nusername=x-access-token\npassword={first}\n\n", desk.github.host()),
+    )
+    .ok();
+    let refused = desk.fill("acme/web");
+    refused.failed().stderr_contains("lives only").stderr_contains("min_ttl");
+}
+
+#[test]
+fn a_clock_that_is_behind_githubs_is_noticed_and_corrected() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    // By GitHub's clock the token is dead and our app JWT expired long ago.
+    desk.github.clock_ahead(SignedDuration::from_hours(2));
+    desk.git_in("web", ["fetch"]).failed().stderr_contains("Authentication failed");
+    desk.git_in("web", ["fetch"]).ok();
+    // The difference was learned once: the next mint is right at once.
+    let before = desk.github.calls().api();
+    desk.clone("acme/api").ok();
+    assert_eq!(desk.github.calls().api() - before, 1);
+    // And git was told an expiry by this machine's clock.
+    let filled = desk.fill("acme/web").ok().stdout();
+    let expiry = filled.lines().find_map(|line| line.strip_prefix("password_expiry_utc=")).unwrap();
+    let by_githubs_clock = desk.github.mints()[1].expires_at.as_second();
+    let skew = by_githubs_clock - 60 - expiry.parse::<i64>().unwrap();
+    assert!((7195..=7205).contains(&skew), "two hours, give or take the seconds of the test: {skew}");
+}
+
+#[test]
+fn a_clock_that_is_ahead_of_githubs_is_noticed_and_corrected() {
+    let desk = Desk::new();
+    desk.github.clock_ahead(-SignedDuration::from_mins(30));
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    desk.clone("acme/web").ok();
+}

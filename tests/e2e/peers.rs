@@ -1,0 +1,56 @@
+//! Another user of the machine gets nothing, even where the file modes would let him in.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use ghapp_tests::process;
+use ghapp_tests::tools::can_become_another_user;
+use ghapp_tests::{Desk, binary};
+
+/// `nobody`.
+const OTHER_UID: &str = "65534";
+
+#[test]
+fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
+    if !can_become_another_user() {
+        return;
+    }
+    let desk = Desk::ready();
+    desk.token("acme/web");
+    // OpenSSH's trick: open every door on the way, so that only the check of the peer is left.
+    let socket = desk.endpoint().path().to_owned();
+    for directory in socket.ancestors().skip(1).take_while(|path| path.starts_with("/tmp/")) {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+
+    // The helper of another user refuses to talk to an agent that is not his.
+    let request = format!("protocol=https\nhost={}\npath=acme/web.git\n\n", desk.github.host());
+    let readable = desk.path("helper-for-everybody");
+    fs::copy(binary("git-credential-ghapp"), &readable).unwrap();
+    fs::set_permissions(&readable, fs::Permissions::from_mode(0o755)).unwrap();
+    let helper = |script: &str| {
+        let mut command = Command::new("setpriv");
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("GHAPP_SOCKET", &socket).env("GHAPP_NO_AUTOSTART", "1");
+        command.args(["--reuid", OTHER_UID, "--regid", OTHER_UID, "--clear-groups", "sh", "-c", script, "sh"]);
+        command.arg(&readable);
+        process::run(&mut command, request.as_bytes())
+    };
+    let answer = helper("exec \"$1\" get");
+    assert_eq!(answer.ok().stdout(), "");
+
+    // And the agent refuses him, whatever his program does: here one that checks nothing.
+    let python = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); \
+                  b=b'{\"v\":1,\"client\":\"x\",\"call\":\"status\"}'; \
+                  s.sendall(len(b).to_bytes(4,'big')+b); print(len(s.recv(9)))";
+    let mut command = Command::new("setpriv");
+    command.env_clear().env("PATH", "/usr/bin:/bin");
+    command.args(["--reuid", OTHER_UID, "--regid", OTHER_UID, "--clear-groups", "python3", "-c", python]).arg(&socket);
+    let outcome = process::run(&mut command, b"");
+    let refused = outcome.stdout().trim() == "0"
+        || outcome.stderr().contains("ConnectionReset")
+        || outcome.stderr().contains("BrokenPipe");
+    assert!(refused, "{} {}", outcome.stdout(), outcome.stderr());
+    desk.token("acme/web");
+}

@@ -1,0 +1,157 @@
+//! A developer's desk: a GitHub with an App that is installed on an organization, and a sandbox in which git uses it.
+
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::github::{AccountKind, App, Selection};
+use crate::process::{self, Output};
+use crate::{GitHub, Sandbox, binary};
+
+/// What an App for git is usually granted.
+pub const GIT_PERMISSIONS: &[(&str, &str)] = &[("contents", "write"), ("workflows", "write"), ("metadata", "read")];
+
+/// GitHub with the organization `acme`, its repositories `acme/web` and `acme/api`, and the App `acme-bot` installed on it; and a
+/// sandbox whose git trusts that GitHub.
+pub struct Desk {
+    /// The simulator.
+    pub github: GitHub,
+    /// The App.
+    pub app: App,
+    /// The number of its installation on `acme`.
+    pub installation: u64,
+    sandbox: Sandbox,
+}
+
+impl Desk {
+    /// A desk where nobody has logged in.
+    pub fn new() -> Desk {
+        let github = GitHub::start();
+        github.create_account("acme", AccountKind::Organization);
+        let app = github.create_app("acme-bot", "acme");
+        github.create_repository("acme/web");
+        github.create_repository("acme/api");
+        let installation = github.install(&app, "acme", Selection::All, GIT_PERMISSIONS);
+        let sandbox = Sandbox::new();
+        sandbox.trust_in_git(&github);
+        Desk { github, app, installation, sandbox }
+    }
+
+    /// A desk where `acme-bot` is logged in with its key in the agent's memory, and git uses it for the whole host.
+    pub fn ready() -> Desk {
+        let desk = Desk::new();
+        desk.log_in("memory").ok();
+        desk.set_up_git();
+        desk
+    }
+
+    /// Logs `acme-bot` in, with its key in `store`.
+    pub fn log_in(&self, store: &str) -> Output {
+        self.log_in_as(&self.app, store)
+    }
+
+    /// Logs an App of this GitHub in, with its key in `store`.
+    pub fn log_in_as(&self, app: &App, store: &str) -> Output {
+        let id = app.app_id.to_string();
+        let ca_file = self.github.ca_file();
+        let mut command = self.command(binary("ghapp"));
+        command
+            .args(["login", "--pem", "-", "--app-id", &id, "--host", self.github.host(), "--store", store])
+            .arg("--ca-file")
+            .arg(ca_file);
+        process::run(&mut command, app.pem().as_bytes())
+    }
+
+    /// Tells git to use the helper for this GitHub.
+    pub fn set_up_git(&self) {
+        self.ghapp(["setup-git", "--host", self.github.host()]).ok();
+    }
+
+    /// Runs `ghapp`.
+    pub fn ghapp<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
+        process::run(self.command(binary("ghapp")).args(arguments), b"")
+    }
+
+    /// Runs `ghapp` with `--json` and returns what it printed.
+    pub fn ghapp_json<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Value {
+        let output = process::run(self.command(binary("ghapp")).args(arguments).arg("--json"), b"");
+        serde_json::from_str(&output.ok().stdout()).expect("--json prints JSON")
+    }
+
+    /// Clones a repository into the working directory, under its own name.
+    pub fn clone(&self, repository: &str) -> Output {
+        self.git(["clone", "--quiet", &self.github.clone_url(repository)])
+    }
+
+    /// What `git credential fill` answers for a repository, or how it fails.
+    pub fn fill(&self, repository: &str) -> Output {
+        let attributes = format!("protocol=https\nhost={}\npath={repository}.git\n\n", self.github.host());
+        self.git_credential("fill", &attributes)
+    }
+
+    /// The token that git gets for a repository.
+    pub fn token(&self, repository: &str) -> String {
+        let filled = self.fill(repository);
+        let stdout = filled.ok().stdout();
+        let password = stdout.lines().find_map(|line| line.strip_prefix("password="));
+        password.expect("there is a password").to_owned()
+    }
+
+    /// The decisions in the audit log so far.
+    pub fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.audit_file()).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("the audit log has lines of JSON")).collect()
+    }
+
+    /// The audit log.
+    pub fn audit_file(&self) -> PathBuf {
+        self.home().join(".local/state/ghapp/audit.jsonl")
+    }
+
+    /// The configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.home().join(".config/ghapp/config.toml")
+    }
+
+    /// Appends to the configuration file and makes the agent read it.
+    pub fn configure(&self, text: &str) -> Output {
+        let mut config = std::fs::read_to_string(self.config_file()).unwrap_or_default();
+        config.push_str(text);
+        std::fs::write(self.config_file(), config).expect("the sandbox is writable");
+        self.ghapp(["agent", "reload"])
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Desk {
+        Desk::new()
+    }
+}
+
+impl Deref for Desk {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl DerefMut for Desk {
+    fn deref_mut(&mut self) -> &mut Sandbox {
+        &mut self.sandbox
+    }
+}
+
+impl Drop for Desk {
+    #[expect(clippy::print_stderr, reason = "for whoever reads the failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What the agent decided is what whoever reads the failure wants to know.
+            for line in std::fs::read_to_string(self.audit_file()).unwrap_or_default().lines() {
+                eprintln!("audit: {line}");
+            }
+        }
+        self.sandbox.stop_agent();
+    }
+}
