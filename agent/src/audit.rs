@@ -62,8 +62,8 @@ pub struct Record {
     /// Its hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hashed_token: Option<TokenHash>,
-    /// How long the answer took, in milliseconds.
-    pub ms: u64,
+    /// How long the answer took, in microseconds.
+    pub us: u64,
 }
 
 /// Where decisions are written.

@@ -103,8 +103,7 @@ fn a_socket_of_the_service_manager_is_used_and_not_removed() {
         "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {} --foreground",
         binary("ghapp-agent").display()
     );
-    command.args(["-c", &script]).stdin(Stdio::from(OwnedFd::from(listener)));
-    let agent = Running::spawn(&mut command);
+    let agent = Running::spawn_with(command.args(["-c", &script]), Stdio::from(OwnedFd::from(listener)));
     agent.wait_for_line("listening");
     assert_eq!(desk.agent().unwrap().started_by, "systemd");
     desk.log_in("memory").ok();

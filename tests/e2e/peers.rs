@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use ghapp_tests::process;
@@ -21,15 +22,15 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     // OpenSSH's trick: open every door on the way, so that only the check of the peer is left.
     let socket = desk.endpoint().path().to_owned();
     for directory in socket.ancestors().skip(1).take_while(|path| path.starts_with("/tmp/")) {
-        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+        set_mode(directory, 0o755);
     }
-    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    set_mode(&socket, 0o666);
 
     // The helper of another user refuses to talk to an agent that is not his.
     let request = format!("protocol=https\nhost={}\npath=acme/web.git\n\n", desk.github.host());
     let readable = desk.path("helper-for-everybody");
     fs::copy(binary("git-credential-ghapp"), &readable).unwrap();
-    fs::set_permissions(&readable, fs::Permissions::from_mode(0o755)).unwrap();
+    set_mode(&readable, 0o755);
     let helper = |script: &str| {
         let mut command = Command::new("setpriv");
         command.env_clear().env("PATH", "/usr/bin:/bin").env("GHAPP_SOCKET", &socket).env("GHAPP_NO_AUTOSTART", "1");
@@ -52,5 +53,14 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
         || outcome.stderr().contains("ConnectionReset")
         || outcome.stderr().contains("BrokenPipe");
     assert!(refused, "{} {}", outcome.stdout(), outcome.stderr());
+    // Everything is as before once the doors are closed again.
+    for directory in socket.ancestors().skip(1).take_while(|path| path.starts_with("/tmp/")) {
+        set_mode(directory, 0o700);
+    }
     desk.token("acme/web");
+    assert_eq!(desk.github.mints().len(), 1);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the sandbox is ours");
 }

@@ -26,7 +26,7 @@ fn a_named_set_shares_one_token_and_refuses_who_is_not_in_it() {
     assert_eq!(desk.token("acme/web"), desk.token("acme/API"));
     let mints = desk.github.mints();
     assert_eq!(mints.len(), 1);
-    assert_eq!(mints[0].repositories, Some(vec!["acme/api".to_owned(), "acme/web".to_owned()]));
+    assert_eq!(mints[0].repositories, Some(vec!["api".to_owned(), "web".to_owned()]));
     assert_eq!(mints[0].permissions.level("contents"), Some("read"));
     desk.fill("acme/secret").failed().stderr_contains("does not list acme/secret").stderr_contains("told us to quit");
     assert_eq!(desk.github.mints().len(), 1);

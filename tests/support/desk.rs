@@ -2,7 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::time::Instant;
 
+use ghapp_protocol::message::{Call, Erase};
+use ghapp_protocol::remote::Host;
+use ghapp_protocol::token_hash::TokenHash;
 use serde_json::Value;
 
 use crate::github::{AccountKind, App, Selection};
@@ -100,8 +104,27 @@ impl Desk {
 
     /// The decisions in the audit log so far.
     pub fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.audit_file()).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).expect("the audit log has lines of JSON")).collect()
+        self.audit_lines().iter().map(|line| serde_json::from_str(line).expect("the log has lines of JSON")).collect()
+    }
+
+    /// The lines of the audit log so far.
+    ///
+    /// The agent answers first and writes then, in order. So a question of our own goes behind all others, and its line is
+    /// waited for; it is left out here.
+    pub fn audit_lines(&self) -> Vec<String> {
+        let read = || std::fs::read_to_string(self.audit_file()).unwrap_or_default();
+        let marker = TokenHash::of(b"a token that nobody has");
+        let host = Host::parse("marker.invalid").expect("it is a host");
+        let is_marker = |line: &str| line.contains("\"marker.invalid\"");
+        let before = read().lines().filter(|line| is_marker(line)).count();
+        if self.ask(Call::Erase(Erase { host, hashed_token: marker })).is_ok() {
+            let deadline = Instant::now() + process::DEADLINE;
+            while read().lines().filter(|line| is_marker(line)).count() == before {
+                assert!(Instant::now() < deadline, "the agent does not write its audit log");
+                std::thread::yield_now();
+            }
+        }
+        read().lines().filter(|line| !is_marker(line)).map(str::to_owned).collect()
     }
 
     /// The audit log.

@@ -64,8 +64,8 @@ impl Keyring {
         fs::write(&password, "test-only").expect("the sandbox is writable");
         let mut command = desk.command("gnome-keyring-daemon");
         command.args(["--unlock", "--components=secrets", "--foreground"]);
-        command.stdin(Stdio::from(File::open(password).expect("it was just written")));
-        self.daemon = Some(Running::spawn(&mut command));
+        let password = File::open(password).expect("it was just written");
+        self.daemon = Some(Running::spawn_with(&mut command, Stdio::from(password)));
         Self::wait_for_name(desk);
     }
 

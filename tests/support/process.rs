@@ -96,8 +96,9 @@ impl Running {
         Running::spawn_with(command, Stdio::null())
     }
 
+    /// Starts a command with something of the caller's on standard input.
     #[track_caller]
-    fn spawn_with(command: &mut Command, stdin: Stdio) -> Running {
+    pub fn spawn_with(command: &mut Command, stdin: Stdio) -> Running {
         in_own_group(command);
         let line = format!("{command:?}");
         let mut child = command

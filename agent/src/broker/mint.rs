@@ -12,6 +12,7 @@ use super::{Broker, explain};
 use crate::clock::Moment;
 use crate::github::{GitHubError, MintRepositories, RepositoryInstallation};
 use crate::installation::Remembered;
+use crate::lineage;
 use crate::model::{App, Caller, Installation, InstallationToken, RepositorySet, TokenScope};
 use crate::signer::{self, AppJwt};
 use crate::token::{Minted, Role, TokenLease};
@@ -118,7 +119,7 @@ impl Broker {
     }
 
     async fn mint(self: Arc<Self>, mut mint: Mint, caller: &Caller) -> Result<TokenLease, WireError> {
-        let requested_by = caller.describe();
+        let requested_by = lineage::describe(caller);
         let token = match self.ask_for_token(&mint).await? {
             // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
             Err(GitHubError::NotFound) => {

@@ -386,8 +386,8 @@ impl Broker {
             };
         }
         let elapsed = self.clock.now().boot.saturating_sub(started.boot);
-        record.ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        info!(call = record.call, outcome = %record.outcome, ms = record.ms, "answered");
+        record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        info!(call = record.call, outcome = %record.outcome, us = record.us, "answered");
         self.audit.record(record);
     }
 }

@@ -1,6 +1,127 @@
-//! placeholder
+//! `ghapp`, the control program: translates a command line into questions to the agent, and the answers into text.
+//!
+//! It holds no key longer than the hand-over to the agent takes, and it never talks to GitHub itself. One file per command;
+//! [`connection`] is the way to the agent, [`output`] the way to the person, [`failure`] what ends a command.
 
-/// x
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod agent;
+mod apps;
+mod arguments;
+mod config;
+mod connection;
+mod failure;
+mod git_config;
+mod json;
+mod leases;
+mod login;
+mod logout;
+mod output;
+mod pem;
+mod revoke;
+mod setup_git;
+mod status;
+mod target;
+mod token;
+mod wiring;
+mod wording;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command, Global};
+use connection::Connection;
+use failure::CliError;
+use output::{Output, Volume};
+
+use crate::config::config_file;
+use crate::model::AppName;
+
+/// The environment variable that names the configuration file. An agent that we start inherits it.
+const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
+/// The environment variable that names the App to use.
+const APP_VARIABLE: &str = "GHAPP_APP";
+
+/// Runs `ghapp` with the arguments of this process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to stdout, a usage error to stderr; nobody may be left to read it.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let Arguments { global, command } = arguments;
+    let volume = match (global.quiet, global.verbose) {
+        (true, _) => Volume::Quiet,
+        (_, true) => Volume::Verbose,
+        _ => Volume::Normal,
+    };
+    let output = Output::new(volume, global.color);
+    run(&global, command, &output).unwrap_or_else(|error| {
+        output.failure(&error);
+        ExitCode::from(error.code.exit())
+    })
+}
+
+/// What every command is given.
+struct Session<'a> {
+    output: &'a Output,
+    agent: Connection<'a>,
+    /// The App that `--app` or `GHAPP_APP` names.
+    app: Option<AppName>,
+    /// The configuration file.
+    config: PathBuf,
+}
+
+fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, CliError> {
+    let config = config_file(global.config.clone())?;
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let in_environment = variable(CONFIG_VARIABLE);
+    let explicit = global.config.is_some() || in_environment.is_some();
+    if explicit && in_environment.as_deref() != Some(config.as_os_str()) {
+        return run_again_with(&config.into_os_string());
+    }
+    let session = Session {
+        output,
+        agent: Connection::new(global.socket.as_deref(), explicit.then(|| config.clone()), output)?,
+        app: match &global.app {
+            Some(name) => Some(name.clone()),
+            None => variable(APP_VARIABLE).as_ref().map(app_from_environment).transpose()?,
+        },
+        config,
+    };
+    match command {
+        Command::Login(login) => login::run(&session, login)?,
+        Command::Logout(logout) => logout::run(&session, logout)?,
+        Command::SetupGit(setup) => setup_git::run(&session, &setup)?,
+        Command::Status(status) => return status::run(&session, &status),
+        Command::Token(token) => token::run(&session, &token)?,
+        Command::Leases(form) => leases::run(&session, form)?,
+        Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
+        Command::Apps(form) => apps::list(&session, form)?,
+        Command::Installations(installations) => {
+            apps::list_installations(&session, &installations)?;
+        }
+        Command::Agent(agent) => return agent::run(&session, &agent),
+        Command::Config(arguments::Config::Path(form)) => config::path(&session, form)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn app_from_environment(value: &OsString) -> Result<AppName, CliError> {
+    let name = value.to_str().and_then(|name| AppName::parse(name).ok());
+    name.ok_or_else(|| CliError::usage(format!("{APP_VARIABLE} does not hold an App's name")))
+}
+
+/// Runs this program once more with `GHAPP_CONFIG` set to the absolute path of the file that was asked for.
+///
+/// An agent that is started on the way reads its file's name there, and a program cannot change its own environment safely.
+fn run_again_with(config: &OsString) -> Result<ExitCode, CliError> {
+    let program = std::env::current_exe().map_err(agent::cannot_run)?;
+    let mut command = std::process::Command::new(program);
+    command.args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config);
+    agent::replace_process(command)
 }

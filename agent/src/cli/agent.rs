@@ -1,0 +1,171 @@
+//! `ghapp agent`: starts, stops and describes the agent.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use ghapp_protocol::endpoint;
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::message::{Call, Reply, Stop};
+use ghapp_protocol::start::sibling;
+use serde::Serialize;
+
+use super::Session;
+use super::arguments::{Agent, Form};
+use super::connection::NETWORK_TIMEOUT;
+use super::failure::CliError;
+use super::json::{self, SCHEMA};
+use super::wording;
+
+/// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// The name of the agent's program.
+const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
+
+pub(super) fn run(session: &Session<'_>, command: &Agent) -> Result<ExitCode, CliError> {
+    match *command {
+        Agent::Start { foreground: true } => foreground(session),
+        Agent::Start { foreground: false } => start(session),
+        Agent::Stop { revoke } => stop(session, revoke),
+        Agent::Status(form) => status(session, form),
+        Agent::Reload => reload(session),
+    }
+}
+
+fn start(session: &Session<'_>) -> Result<ExitCode, CliError> {
+    let running = session.agent.running_status()?;
+    let verb = if running.is_some() { "runs already" } else { "started" };
+    let status = if let Some(status) = running {
+        status
+    } else {
+        session.agent.start()?;
+        session.agent.status()?
+    };
+    session.agent.check_config(&status)?;
+    session.output.report(&format!("agent {verb}: pid {}, {}", status.pid, session.agent.endpoint()))?;
+    if let Some(error) = &status.config_error {
+        session.output.warning(&format!("the agent serves nothing: {error}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
+    let program = sibling(PROGRAM).map_err(cannot_run)?;
+    if !program.is_file() {
+        return Err(CliError::new(
+            ErrorCode::AgentNotStarted,
+            format!("cannot start the agent: there is no {}", program.display()),
+        )
+        .hint("install ghapp-agent beside ghapp"));
+    }
+    let mut command = Command::new(program);
+    // The configuration file's name is in the environment already.
+    command.arg("--foreground").arg("--socket").arg(session.agent.endpoint().path());
+    replace_process(command)
+}
+
+/// Becomes another program.
+#[cfg(unix)]
+pub(super) fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
+    use std::os::unix::process::CommandExt;
+    Err(cannot_run(command.exec()))
+}
+
+/// Runs another program in our place: Windows cannot replace a process.
+#[cfg(not(unix))]
+pub(super) fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
+    let status = command.status().map_err(cannot_run)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// A program of ours cannot be run.
+pub(super) fn cannot_run(error: io::Error) -> CliError {
+    CliError::new(ErrorCode::AgentNotStarted, format!("cannot run a program of ghapp: {error}")).caused_by(error)
+}
+
+fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
+    let agent = &session.agent;
+    match agent.ask_running(Call::Stop(Stop { revoke }), NETWORK_TIMEOUT)? {
+        None => session.output.report("the agent is not running")?,
+        Some(Reply::Stopping { revoked }) => {
+            wait_for_end(&agent.endpoint().run_lock());
+            session.output.report(&if revoke {
+                format!("agent stopped: {} revoked", wording::count(revoked, "lease"))
+            } else {
+                "agent stopped".to_owned()
+            })?;
+        }
+        Some(_) => return Err(agent.unexpected()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the agent has let go of the lock that it holds for as long as it lives, so that a start right behind this
+/// command does not meet an agent that is about to end.
+fn wait_for_end(lock: &Path) {
+    // A socket that was mounted from elsewhere has no lock here, and none is made for it.
+    if !lock.exists() {
+        return;
+    }
+    let Ok(file) = endpoint::open_lock(lock) else {
+        return;
+    };
+    // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this process.
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || drop(sender.send(endpoint::lock(&file))));
+    // Whether it ended or not: it has promised to, and there is nothing more to do.
+    drop(receiver.recv_timeout(END_TIMEOUT));
+}
+
+#[derive(Serialize)]
+struct StatusOutput<'a> {
+    schema: u32,
+    agent: json::Agent<'a>,
+}
+
+fn status(session: &Session<'_>, form: Form) -> Result<ExitCode, CliError> {
+    let status = session.agent.running_status()?;
+    let output = session.output;
+    if form.json {
+        output.json(&StatusOutput { schema: SCHEMA, agent: json::Agent::of(status.as_ref()) })?;
+    }
+    let Some(status) = status else {
+        return Err(CliError::new(
+            ErrorCode::AgentNotRunning,
+            format!("the agent is not running ({})", session.agent.endpoint()),
+        )
+        .hint("ghapp agent start"));
+    };
+    if !form.json {
+        for (label, value) in [
+            ("pid", status.pid.to_string()),
+            ("version", status.version),
+            ("socket", status.socket),
+            ("config", status.config),
+            ("started by", status.started_by),
+            ("locked", if status.locked { "yes" } else { "no" }.to_owned()),
+        ] {
+            output.line(&format!("{label:<12}{value}"))?;
+        }
+    }
+    if let Some(error) = &status.config_error {
+        output.warning(&format!("the agent serves nothing: {error}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reload(session: &Session<'_>) -> Result<ExitCode, CliError> {
+    let agent = &session.agent;
+    if let Some(status) = agent.running_status()? {
+        agent.check_config(&status)?;
+    }
+    match agent.ask_running(Call::Reload {}, NETWORK_TIMEOUT)? {
+        Some(Reply::Reloaded {}) => session.output.report("configuration read again")?,
+        Some(_) => return Err(agent.unexpected()),
+        None => session.output.report("the agent is not running; it reads the configuration when it starts")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,131 @@
+//! `ghapp apps` and `ghapp installations`: what is configured, and where it is installed.
+
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, InstallationsCall, Reply};
+use serde::Serialize;
+
+use super::arguments::{Form, Installations};
+use super::failure::CliError;
+use super::json::{self, SCHEMA};
+use super::{Session, wording};
+
+#[derive(Serialize)]
+struct AppsOutput<'a> {
+    schema: u32,
+    apps: Vec<json::App<'a>>,
+}
+
+#[derive(Serialize)]
+struct InstallationsOutput<'a> {
+    schema: u32,
+    installations: Vec<json::Installation<'a>>,
+}
+
+pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
+    let apps = match session.agent.running_status()? {
+        Some(status) => {
+            session.agent.check_config(&status)?;
+            selected(session, status.apps)?
+        }
+        None => selected(session, super::status::configured(session)?)?,
+    };
+    if form.json {
+        return session
+            .output
+            .json(&AppsOutput { schema: SCHEMA, apps: apps.iter().map(|app| json::App::of(app, None)).collect() });
+    }
+    if apps.is_empty() {
+        session.output.talk("no App is configured; add one with: ghapp login");
+        return Ok(());
+    }
+    let dash = || "-".to_owned();
+    let rows = apps.iter().map(|app| {
+        vec![
+            app.name.clone(),
+            app.host.to_string(),
+            app.app_id.map_or_else(dash, |id| id.to_string()),
+            app.slug.clone().unwrap_or_else(dash),
+            app.key_fingerprint.clone().unwrap_or_else(dash),
+            app.store.clone(),
+            app.state.clone(),
+        ]
+    });
+    session.output.table(&["APP", "HOST", "ID", "SLUG", "KEY", "STORE", "STATE"], &rows.collect::<Vec<_>>())
+}
+
+pub(super) fn list_installations(session: &Session<'_>, arguments: &Installations) -> Result<(), CliError> {
+    let apps = selected(session, session.agent.status()?.apps)?;
+    if apps.is_empty() {
+        return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint("ghapp login"));
+    }
+    let mut all = Vec::new();
+    for app in &apps {
+        let found = installations(session, &app.name, arguments.refresh)?;
+        all.extend(found.into_iter().map(|one| (app.name.as_str(), one)));
+    }
+    if arguments.form.json {
+        let shapes = all.iter().map(|(app, one)| json::Installation::of(Some(app), one));
+        return session.output.json(&InstallationsOutput { schema: SCHEMA, installations: shapes.collect() });
+    }
+    if all.is_empty() {
+        session.output.talk(if arguments.refresh {
+            "not installed anywhere"
+        } else {
+            "the agent has seen no installation yet; ask GitHub with: ghapp installations --refresh"
+        });
+        return Ok(());
+    }
+    let rows = all.iter().map(|(app, one)| {
+        vec![
+            one.id.to_string(),
+            (*app).to_owned(),
+            one.account.clone(),
+            one.repository_selection.clone(),
+            wording::permissions(&one.permissions),
+            if one.suspended { "suspended" } else { "ok" }.to_owned(),
+        ]
+    });
+    session.output.table(&["ID", "APP", "ACCOUNT", "REPOSITORIES", "PERMISSIONS", "STATE"], &rows.collect::<Vec<_>>())
+}
+
+/// The Apps that are meant: all, or the one that `--app` names.
+pub(super) fn selected(session: &Session<'_>, mut apps: Vec<AppStatus>) -> Result<Vec<AppStatus>, CliError> {
+    if let Some(name) = &session.app {
+        apps.retain(|app| app.name == name.as_str());
+        if apps.is_empty() {
+            return Err(CliError::new(ErrorCode::NotConfigured, format!("no App is called {name}")).hint("ghapp login"));
+        }
+    }
+    Ok(apps)
+}
+
+/// The installations of an App: those that the agent has seen, or those that GitHub has now.
+pub(super) fn installations(
+    session: &Session<'_>,
+    app: &str,
+    refresh: bool,
+) -> Result<Vec<InstallationStatus>, CliError> {
+    let mut all: Vec<InstallationStatus> = Vec::new();
+    loop {
+        let after = all.last().map(|one| one.id);
+        let call = Call::Installations(InstallationsCall {
+            app: app.to_owned(),
+            // GitHub is asked once; the further pages are those of what it said then.
+            refresh: refresh && after.is_none(),
+            after,
+        });
+        let reply = if refresh { session.agent.ask_slow(call)? } else { session.agent.ask(call)? };
+        let Reply::Installations { installations, more } = reply else {
+            return Err(session.agent.unexpected());
+        };
+        let advanced = installations.last().is_some_and(|last| Some(last.id) > after);
+        all.extend(installations);
+        if !more {
+            return Ok(all);
+        }
+        // A page that leads nowhere would be asked for for ever.
+        if !advanced {
+            return Err(session.agent.unexpected());
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The command line: names, flags and help texts. Owns the clap crate's derive.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ghapp_protocol::remote::{Host, Owner};
+
+use super::output::ColorChoice;
+use crate::model::{AppName, StoreKind};
+
+/// Let git act as a GitHub App
+#[derive(Debug, Parser)]
+#[command(name = "ghapp", version, max_term_width = 100, after_help = ENVIRONMENT)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const ENVIRONMENT: &str = "\
+Environment:
+  GHAPP_APP           the App to use, as --app
+  GHAPP_CONFIG        the configuration file, as --config
+  GHAPP_SOCKET        the agent's socket, as --socket
+  GHAPP_NO_AUTOSTART  do not start an agent when there is none
+  NO_COLOR            no colours
+
+Exit codes:
+  0 ok, 1 failure, 2 usage, 3 nothing configured, 4 unlock or login needed,
+  5 agent unreachable, 6 keyring unavailable, 7 GitHub refused, 8 network,
+  9 not covered by any installation, 10 version mismatch";
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// Say less: data, warnings and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: what lies behind an error
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(help = "When to use colours: auto, always or never")]
+    pub(super) color: ColorChoice,
+    /// Never ask: a missing answer is an error that names the flag
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
+    /// The agent's socket
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The App to use, when there are several
+    #[arg(long, global = true, value_name = "NAME", value_parser = app_name)]
+    pub(super) app: Option<AppName>,
+}
+
+/// For commands that print data.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Form {
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Add an App: read its key, check it with GitHub, store it
+    Login(Login),
+    /// Forget an App: revoke its tokens, delete its key
+    Logout(Logout),
+    /// Make git use the agent
+    SetupGit(SetupGit),
+    /// Show the agent, the key store, git's configuration and the Apps
+    Status(Status),
+    /// Print a token
+    Token(Token),
+    /// List live tokens; never the tokens themselves
+    Leases(Form),
+    /// Kill tokens at GitHub
+    Revoke(Revoke),
+    /// List the configured Apps
+    Apps(Form),
+    /// List the installations of the configured Apps
+    Installations(Installations),
+    /// Start and stop the agent
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Show where the configuration is
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Login {
+    /// The private key that GitHub made for the App; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(super) pem: Option<PathBuf>,
+    /// The App's numeric id
+    #[arg(long, value_name = "N")]
+    pub(super) app_id: Option<u64>,
+    /// The App's client ID
+    #[arg(long, value_name = "ID", conflicts_with = "app_id")]
+    pub(super) client_id: Option<String>,
+    /// The host that git uses
+    #[arg(long, default_value = "github.com", value_parser = host)]
+    pub(super) host: Host,
+    /// The host's REST API, when it is in an unusual place
+    #[arg(long, value_name = "URL")]
+    pub(super) api_url: Option<String>,
+    /// Certificates to trust for the API besides the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// The nickname for the configuration; the App's slug when left out
+    #[arg(long, value_parser = app_name)]
+    pub(super) name: Option<AppName>,
+    /// Where to keep the key
+    #[arg(long, default_value = "keyring", value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
+    pub(super) store: String,
+    /// Make git use the App for the owners that installed it
+    #[arg(long)]
+    pub(super) setup_git: bool,
+    /// Delete the file with the key when all went well
+    #[arg(long)]
+    pub(super) delete_pem: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logout {
+    /// The App; may be left out when there is only one
+    #[arg(value_parser = app_name)]
+    pub(super) app: Option<AppName>,
+    /// Leave the key in its store
+    #[arg(long)]
+    pub(super) keep_key: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetupGit {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// The host; may be left out when all Apps are on one
+    #[arg(long, value_parser = host)]
+    pub(super) host: Option<Host>,
+    /// Only for repositories of this owner; can be repeated
+    #[arg(long = "owner", value_name = "OWNER", value_parser = owner)]
+    pub(super) owners: Vec<Owner>,
+    /// Name the helper by its full path instead of relying on PATH
+    #[arg(long)]
+    pub(super) absolute: bool,
+    /// Print the configuration instead of writing it
+    #[arg(long, conflicts_with = "remove")]
+    pub(super) print: bool,
+    /// Take out what an earlier run wrote
+    #[arg(long, conflicts_with = "absolute")]
+    pub(super) remove: bool,
+}
+
+/// Which of git's configuration files; the user's own when none is named.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub(super) struct Place {
+    /// Write the user's configuration (default)
+    #[arg(long)]
+    pub(super) global: bool,
+    /// Write the current repository's configuration
+    #[arg(long)]
+    pub(super) local: bool,
+    /// Write the machine's configuration
+    #[arg(long)]
+    pub(super) system: bool,
+    /// Write this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Print nothing; the exit code tells
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// The repository; the origin of the current directory when left out
+    #[arg(value_name = "OWNER/REPO|URL")]
+    pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Print the token even on a terminal
+    #[arg(long)]
+    pub(super) show: bool,
+    /// What it may do, such as contents=read,issues=write
+    #[arg(long, value_name = "NAME=LEVEL,..")]
+    pub(super) permissions: Option<String>,
+    /// Further repositories of the same owner
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(super) repositories: Vec<String>,
+    /// Least life left, such as 10m
+    #[arg(long, value_name = "TIME")]
+    pub(super) min_ttl: Option<String>,
+    /// Print an HTTP header instead of the bare token
+    #[arg(long, conflicts_with = "json")]
+    pub(super) header: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Revoke {
+    /// Lease ids, as `ghapp leases` lists them
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub(super) leases: Vec<String>,
+    /// All leases
+    #[arg(long)]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Installations {
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Ask GitHub instead of telling what the agent has seen
+    #[arg(long)]
+    pub(super) refresh: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Agent {
+    /// Start the agent, unless it runs
+    Start {
+        /// Stay in the foreground and log to standard error
+        #[arg(long)]
+        foreground: bool,
+    },
+    /// Stop the agent
+    Stop {
+        /// Kill its tokens at GitHub first
+        #[arg(long)]
+        revoke: bool,
+    },
+    /// Show whether the agent runs; exit with 5 when it does not
+    Status(Form),
+    /// Read the configuration again; keys, tokens and leases stay
+    Reload,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Print the path of the configuration file
+    Path(Form),
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|error| error.to_string())
+}
+
+fn owner(text: &str) -> Result<Owner, String> {
+    Owner::parse(text).map_err(|error| error.to_string())
+}
+
+fn app_name(text: &str) -> Result<AppName, String> {
+    AppName::parse(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_texts_have_no_final_period() {
+        fn check(command: &clap::Command) {
+            let texts = command.get_arguments().filter_map(|it| it.get_help());
+            for text in texts.chain(command.get_about()).map(ToString::to_string) {
+                assert!(!text.ends_with('.'), "{}: {text}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+}

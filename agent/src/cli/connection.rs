@@ -1,0 +1,149 @@
+//! The way to the agent: ask it, start it when there is none, ask once more.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ghapp_protocol::client::{self, ClientError, Deadline};
+use ghapp_protocol::endpoint::Endpoint;
+use ghapp_protocol::message::{Call, Reply, Request, Status};
+use ghapp_protocol::start;
+
+use super::failure::CliError;
+use super::output::Output;
+
+/// For answers that the agent has at hand. It may be busy with a thousand helpers, but it never waits for GitHub here.
+pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// For answers that need GitHub or the keyring. The agent gives up on either earlier and says why; this only ends the wait for
+/// an agent that hangs.
+pub(super) const NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The agent of this user, or the one that `--socket` names.
+pub(super) struct Connection<'a> {
+    endpoint: Endpoint,
+    /// The configuration file that was asked for by name; the agent must have read that one.
+    config: Option<PathBuf>,
+    output: &'a Output,
+}
+
+impl<'a> Connection<'a> {
+    /// Finds the place; connects to nothing yet.
+    pub(super) fn new(socket: Option<&Path>, config: Option<PathBuf>, output: &'a Output) -> Result<Self, CliError> {
+        let endpoint = match socket {
+            Some(path) => Endpoint::at(path)?,
+            None => Endpoint::from_environment()?,
+        };
+        Ok(Self { endpoint, config, output })
+    }
+
+    /// Where the agent is looked for.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Asks something that the agent answers by itself; starts an agent first if there is none.
+    pub(super) fn ask(&self, call: Call) -> Result<Reply, CliError> {
+        self.ask_or_start(call, LOCAL_TIMEOUT)
+    }
+
+    /// Asks something that needs GitHub or the keyring; starts an agent first if there is none.
+    pub(super) fn ask_slow(&self, call: Call) -> Result<Reply, CliError> {
+        self.ask_or_start(call, NETWORK_TIMEOUT)
+    }
+
+    fn ask_or_start(&self, call: Call, limit: Duration) -> Result<Reply, CliError> {
+        self.ensure_agent_of_this_config()?;
+        let deadline = Deadline::after(limit);
+        let request = Request::new(call);
+        match client::ask(&self.endpoint, &request, deadline) {
+            Err(error) if error.means_no_agent() => {
+                self.start_on_demand(&error)?;
+                // Starting has a limit of its own and takes nothing from the answer's.
+                self.understood(client::ask(&self.endpoint, &request, Deadline::after(limit)))
+            }
+            outcome => self.understood(outcome),
+        }
+    }
+
+    /// Asks an agent that runs; `None` when there is none.
+    pub(super) fn ask_running(&self, call: Call, limit: Duration) -> Result<Option<Reply>, CliError> {
+        match client::ask(&self.endpoint, &Request::new(call), Deadline::after(limit)) {
+            Err(error) if error.means_no_agent() => {
+                self.output.detail(&format!("{error} ({})", self.endpoint));
+                Ok(None)
+            }
+            outcome => self.understood(outcome).map(Some),
+        }
+    }
+
+    /// The state of an agent that runs.
+    pub(super) fn running_status(&self) -> Result<Option<Status>, CliError> {
+        match self.ask_running(Call::Status {}, LOCAL_TIMEOUT)? {
+            None => Ok(None),
+            Some(Reply::Status(status)) => Ok(Some(*status)),
+            Some(_) => Err(self.unexpected()),
+        }
+    }
+
+    /// The state of the agent, after starting one if there is none.
+    pub(super) fn status(&self) -> Result<Status, CliError> {
+        match self.ask(Call::Status {})? {
+            Reply::Status(status) => Ok(*status),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// What to say when a reply is not one to this question.
+    pub(super) fn unexpected(&self) -> CliError {
+        // `status` is frozen, so any agent can say what it is.
+        let request = Request::new(Call::Status {});
+        match client::ask(&self.endpoint, &request, Deadline::after(LOCAL_TIMEOUT)) {
+            Ok(Reply::Status(status)) => CliError::foreign_words(Some(&status.version)),
+            _ => CliError::foreign_words(None),
+        }
+    }
+
+    /// Refuses an agent that has read another configuration than the one that was asked for by name.
+    pub(super) fn check_config(&self, status: &Status) -> Result<(), CliError> {
+        let Some(wanted) = &self.config else {
+            return Ok(());
+        };
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if real(wanted) == real(Path::new(&status.config)) {
+            return Ok(());
+        }
+        Err(CliError::usage(format!("the running agent uses {} and not {}", status.config, wanted.display()))
+            .hint("ghapp agent stop"))
+    }
+
+    fn ensure_agent_of_this_config(&self) -> Result<(), CliError> {
+        if self.config.is_none() {
+            return Ok(());
+        }
+        let request = Request::new(Call::Status {});
+        match client::ask(&self.endpoint, &request, Deadline::after(LOCAL_TIMEOUT)) {
+            Ok(Reply::Status(status)) => self.check_config(&status),
+            // Whatever is wrong, the question itself meets it too.
+            _ => Ok(()),
+        }
+    }
+
+    fn start_on_demand(&self, why: &ClientError) -> Result<(), CliError> {
+        self.output.detail(&format!("{why}; starting one for {}", self.endpoint));
+        start::allowed()?;
+        self.start()
+    }
+
+    /// Starts an agent unless one listens.
+    pub(super) fn start(&self) -> Result<(), CliError> {
+        Ok(start::ensure_agent(&self.endpoint, Deadline::after(start::START_TIMEOUT))?)
+    }
+
+    fn understood(&self, outcome: Result<Reply, ClientError>) -> Result<Reply, CliError> {
+        match outcome {
+            Ok(Reply::Error(error)) => Err(error.into()),
+            Ok(Reply::Unknown) => Err(self.unexpected()),
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(CliError::from_client(error, &self.endpoint)),
+        }
+    }
+}

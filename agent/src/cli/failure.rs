@@ -1,0 +1,195 @@
+//! A failure of `ghapp`: a code that decides the exit, a cause to read, a step to take.
+
+use std::error::Error;
+use std::path::Path;
+
+use ghapp_protocol::BUILD_VERSION;
+use ghapp_protocol::client::ClientError;
+use ghapp_protocol::endpoint::{Endpoint, EndpointError};
+use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::start::StartError;
+
+use crate::config::{ConfigError, PathsError};
+use crate::signer::ImportError;
+
+/// What ends a command. Neither text ever holds a token, a key, or input that nobody has checked.
+#[derive(Debug)]
+pub(super) struct CliError {
+    /// Decides the id that is printed and the exit code.
+    pub(super) code: ErrorCode,
+    /// The cause: one line, lower case, no full stop.
+    pub(super) message: String,
+    /// One command or URL that works when pasted.
+    pub(super) hint: Option<String>,
+    /// What lies behind it, for `--verbose`.
+    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl CliError {
+    /// A failure without a next step.
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, source: None }
+    }
+
+    /// A command line that does not say enough, or too much.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Usage, message)
+    }
+
+    /// A file that could not be read or written.
+    pub(super) fn file(action: &str, path: &Path, source: std::io::Error) -> Self {
+        Self::new(ErrorCode::File, format!("cannot {action} {}: {source}", path.display())).caused_by(source)
+    }
+
+    /// Adds the next step.
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what lies behind it.
+    #[must_use]
+    pub(super) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// The agent did not give the answer it was asked for: one of the two is of another time.
+    ///
+    /// `agent` is its version, when it could be learned.
+    pub(super) fn foreign_words(agent: Option<&str>) -> Self {
+        let agent = agent.map_or_else(|| "another version".to_owned(), |it| format!("version {it}"));
+        Self::new(
+            ErrorCode::VersionMismatch,
+            format!("the agent is {agent} and this ghapp is version {BUILD_VERSION}: its answer makes no sense here"),
+        )
+        .hint(RESTART)
+    }
+
+    /// No agent answered.
+    pub(super) fn from_client(error: ClientError, endpoint: &Endpoint) -> Self {
+        let (code, hint) = match error {
+            ClientError::Endpoint(error) => return error.into(),
+            ClientError::NotRunning => (ErrorCode::AgentNotRunning, "ghapp agent start"),
+            ClientError::Gone => (ErrorCode::AgentGone, "ghapp agent start"),
+            ClientError::Silent { .. } | ClientError::Io(_) => (ErrorCode::AgentSilent, RESTART),
+            ClientError::ForeignAgent { .. } => {
+                let hint = format!("rm {}", shell_word(&endpoint.to_string()));
+                return Self::new(ErrorCode::UnsafeEndpoint, format!("{error} ({endpoint})")).hint(hint);
+            }
+            ClientError::Version { .. } | ClientError::Garbled(_) => (ErrorCode::VersionMismatch, RESTART),
+        };
+        let message = match &error {
+            ClientError::Version { .. } => {
+                format!("{error}; this ghapp is version {BUILD_VERSION}")
+            }
+            _ => format!("{error} ({endpoint})"),
+        };
+        Self::new(code, message).hint(hint).caused_by(error)
+    }
+
+    /// A file is not an App's private key. `file` is its name as a person gave it.
+    pub(super) fn from_import(error: ImportError, file: &str) -> Self {
+        let code = match error {
+            ImportError::NotPem | ImportError::Damaged => ErrorCode::NotAPrivateKey,
+            _ => ErrorCode::UnusableKey,
+        };
+        Self::new(code, format!("cannot use {file}: {error}")).hint(error.hint().replace("FILE", &shell_word(file)))
+    }
+}
+
+/// The way out of every disagreement with a running agent: the next command starts it anew.
+const RESTART: &str = "ghapp agent stop";
+
+impl From<WireError> for CliError {
+    fn from(error: WireError) -> Self {
+        Self { code: error.code, message: error.message, hint: error.hint, source: None }
+    }
+}
+
+impl From<EndpointError> for CliError {
+    fn from(error: EndpointError) -> Self {
+        let (code, hint) = match &error {
+            EndpointError::BadPath { .. } => (ErrorCode::Usage, None),
+            EndpointError::Unsafe { directory, .. } => (
+                ErrorCode::UnsafeEndpoint,
+                Some(format!("chmod 0700 {}", shell_word(&directory.display().to_string()))),
+            ),
+            EndpointError::NoHome | EndpointError::Io { .. } => {
+                (ErrorCode::AgentNotStarted, Some("name a place with --socket or GHAPP_SOCKET".to_owned()))
+            }
+        };
+        Self { hint, ..Self::new(code, error.to_string()).caused_by(error) }
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        let (code, hint) = match error {
+            StartError::Endpoint(error) => return error.into(),
+            StartError::Forbidden => (ErrorCode::AgentNotRunning, "ghapp agent start"),
+            StartError::UnderSudo => (ErrorCode::AgentNotRunning, "run it without sudo"),
+            StartError::NoProgram { .. } => (ErrorCode::AgentNotStarted, "install ghapp-agent beside ghapp"),
+            _ => (ErrorCode::AgentNotStarted, "ghapp agent start --foreground"),
+        };
+        Self::new(code, error.to_string()).hint(hint).caused_by(error)
+    }
+}
+
+impl From<PathsError> for CliError {
+    fn from(error: PathsError) -> Self {
+        Self::new(ErrorCode::Config, error.to_string())
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ErrorCode::Config, error.to_string()).caused_by(error)
+    }
+}
+
+/// A word as a shell reads it back, for hints that are pasted.
+pub(super) fn shell_word(word: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%=".contains(char);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::client::ClientError;
+    use ghapp_protocol::endpoint::Endpoint;
+    use ghapp_protocol::error::ErrorCode;
+
+    use super::{CliError, shell_word};
+    use crate::signer::ImportError;
+
+    #[test]
+    fn a_wrong_file_is_named_with_what_it_is() {
+        let error = CliError::from_import(ImportError::Encrypted, "my key.pem");
+        assert_eq!(error.code, ErrorCode::UnusableKey);
+        assert_eq!(error.message, "cannot use my key.pem: the private key is encrypted");
+        assert_eq!(error.hint.unwrap(), "decrypt it first: openssl pkcs8 -in 'my key.pem' -out app.pem");
+        let error = CliError::from_import(ImportError::NotPem, "notes.txt");
+        assert_eq!(error.code, ErrorCode::NotAPrivateKey);
+    }
+
+    #[test]
+    fn an_unreachable_agent_is_named_by_its_socket() {
+        let endpoint = Endpoint::at("/x/agent.sock").unwrap();
+        let error = CliError::from_client(ClientError::NotRunning, &endpoint);
+        assert_eq!(error.code.exit(), 5);
+        assert_eq!(error.message, "the agent is not running (/x/agent.sock)");
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("/a/b.pem"), "/a/b.pem");
+        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
+        assert_eq!(shell_word(""), "''");
+    }
+}

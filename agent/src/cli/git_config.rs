@@ -1,0 +1,251 @@
+//! git itself, run with bounds: reads and writes its configuration, and asks a repository for its remote.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use ghapp_protocol::client::Deadline;
+use ghapp_protocol::error::ErrorCode;
+
+use super::arguments::Place;
+use super::failure::CliError;
+
+/// How long git may take. Reading or changing a file takes milliseconds; a home directory on a network may need seconds.
+const GIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most that is read of each of git's streams. A configuration with thousands of credential sections is below it.
+const MAX_STREAM: u64 = 1024 * 1024;
+
+/// One of git's configuration files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ConfigFile {
+    /// The user's.
+    Global,
+    /// The current repository's.
+    Local,
+    /// The machine's.
+    System,
+    /// A file by its path.
+    File(PathBuf),
+}
+
+impl ConfigFile {
+    /// The file that the flags name.
+    pub(super) fn of(place: &Place) -> Self {
+        match place {
+            Place { local: true, .. } => Self::Local,
+            Place { system: true, .. } => Self::System,
+            Place { file: Some(path), .. } => Self::File(path.clone()),
+            _ => Self::Global,
+        }
+    }
+
+    /// The flag that names it, as git and `ghapp setup-git` both take it.
+    pub(super) fn flag(&self) -> Vec<OsString> {
+        match self {
+            Self::Global => vec!["--global".into()],
+            Self::Local => vec!["--local".into()],
+            Self::System => vec!["--system".into()],
+            Self::File(path) => vec!["--file".into(), path.into()],
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Global => "git's global configuration".to_owned(),
+            Self::Local => "this repository's configuration".to_owned(),
+            Self::System => "git's system configuration".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The values of a key, in their order.
+    pub(super) fn values(&self, key: &str) -> Result<Vec<String>, CliError> {
+        let answer = self.config(&["--null", "--get-all", key])?;
+        if answer.code() == Some(NOTHING_FOUND) {
+            return Ok(Vec::new());
+        }
+        answer.expect_success()?;
+        Ok(answer.records())
+    }
+
+    /// The subsections of `credential` with a helper that `wanted` accepts, in their order, each once.
+    pub(super) fn sections(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Vec<String>, CliError> {
+        let answer = self.config(&["--null", "--get-regexp", r"^credential\..*\.helper$"])?;
+        if answer.code() == Some(NOTHING_FOUND) {
+            return Ok(Vec::new());
+        }
+        answer.expect_success()?;
+        let mut found = Vec::new();
+        for record in answer.records() {
+            let Some((url, value)) = section_and_value(&record) else {
+                continue;
+            };
+            if wanted(url, value) && !found.iter().any(|known| known == url) {
+                found.push(url.to_owned());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes `wanted` the values of a key, touching the file only where it has to be.
+    pub(super) fn set(&self, key: &str, current: &[String], wanted: &[String]) -> Result<(), CliError> {
+        let common = current.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+        let added = if common == current.len() {
+            &wanted[common..]
+        } else if let [first, rest @ ..] = wanted {
+            // Keeps the section where it is, which a section that was removed and added anew would not be.
+            self.config(&["--replace-all", key, first])?.expect_success()?;
+            rest
+        } else {
+            self.config(&["--unset-all", key])?.expect_success()?;
+            &[]
+        };
+        for value in added {
+            self.config(&["--add", key, value])?.expect_success()?;
+        }
+        Ok(())
+    }
+
+    fn config(&self, arguments: &[&str]) -> Result<Answer, CliError> {
+        let file = self.flag();
+        let arguments = arguments.iter().map(OsStr::new);
+        run(std::iter::once(OsStr::new("config")).chain(file.iter().map(OsString::as_os_str)).chain(arguments))
+    }
+}
+
+/// `git config` exits with this when a key has no value; a key that cannot be one shares it (git-config(1), "Description").
+const NOTHING_FOUND: i32 = 1;
+
+/// Takes a record of `git config --null --get-regexp` apart: key, line end, value; a key without a value has no line end.
+fn section_and_value(record: &str) -> Option<(&str, &str)> {
+    let (key, value) = record.split_once('\n').unwrap_or((record, ""));
+    let url = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
+    Some((url, value))
+}
+
+/// Every credential section, in all of git's files together, that has us as helper; each with the file it stands in.
+pub(super) fn effective_sections(is_ours: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, CliError> {
+    let arguments = ["config", "--null", "--show-origin", "--get-regexp", r"^credential\..*\.helper$"];
+    let answer = run(arguments.iter().map(OsStr::new))?;
+    if answer.code() == Some(NOTHING_FOUND) {
+        return Ok(Vec::new());
+    }
+    answer.expect_success()?;
+    let mut found = Vec::new();
+    // Origin and key take turns.
+    for pair in answer.records().chunks_exact(2) {
+        if let Some((url, value)) = section_and_value(&pair[1])
+            && is_ours(value)
+        {
+            let file = pair[0].strip_prefix("file:").unwrap_or(&pair[0]);
+            found.push((url.to_owned(), file.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// The URL of the remote `origin` of the repository around the current directory, as git would use it.
+pub(super) fn origin() -> Result<String, CliError> {
+    let answer = run(["remote", "get-url", "origin"].iter().map(OsStr::new))?;
+    answer.expect_success()?;
+    Ok(String::from_utf8_lossy(&answer.stdout).trim_end().to_owned())
+}
+
+/// What git said.
+struct Answer {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Answer {
+    fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    fn expect_success(&self) -> Result<(), CliError> {
+        if self.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&self.stderr);
+        let first = words.lines().next().unwrap_or_default();
+        let first = ["fatal: ", "error: "].iter().find_map(|label| first.strip_prefix(label)).unwrap_or(first);
+        Err(CliError::new(
+            ErrorCode::Git,
+            if first.is_empty() { format!("git failed ({})", self.status) } else { format!("git failed: {first}") },
+        ))
+    }
+
+    /// The output, taken apart at its NUL bytes.
+    fn records(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.stdout);
+        let text = text.strip_suffix('\0').unwrap_or(&text);
+        if self.stdout.is_empty() { Vec::new() } else { text.split('\0').map(str::to_owned).collect() }
+    }
+}
+
+fn run<'a>(arguments: impl Iterator<Item = &'a OsStr>) -> Result<Answer, CliError> {
+    let child =
+        Command::new("git").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => CliError::new(ErrorCode::Git, "git is not in PATH").hint("install git"),
+        _ => CliError::new(ErrorCode::Git, format!("cannot run git: {error}")).caused_by(error),
+    })?;
+    let deadline = Deadline::after(GIT_TIMEOUT);
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    match (wait(&stdout, deadline), wait(&stderr, deadline)) {
+        (Some(stdout), Some(stderr)) => Ok(Answer {
+            // git has closed both streams: it is at its end.
+            status: child
+                .wait()
+                .map_err(|error| CliError::new(ErrorCode::Git, format!("cannot wait for git: {error}")))?,
+            stdout,
+            stderr,
+        }),
+        _ => Err(too_slow(child)),
+    }
+}
+
+fn too_slow(mut child: Child) -> CliError {
+    // It may end at this very moment; either way it is gone afterwards.
+    drop(child.kill());
+    drop(child.wait());
+    CliError::new(ErrorCode::Git, format!("git did not answer within {} s", GIT_TIMEOUT.as_secs()))
+}
+
+/// Reads a stream on a thread of its own: git must not stand still because nobody reads the other one.
+fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(stream) = stream {
+            // What cannot be read is missing, and git's exit status says whether that matters.
+            drop(stream.take(MAX_STREAM).read_to_end(&mut bytes));
+        }
+        drop(sender.send(bytes));
+    });
+    receiver
+}
+
+fn wait(stream: &Receiver<Vec<u8>>, deadline: Deadline) -> Option<Vec<u8>> {
+    stream.recv_timeout(deadline.left().unwrap_or_default()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section_and_value;
+
+    #[test]
+    fn a_key_has_a_section_and_perhaps_a_value() {
+        assert_eq!(
+            section_and_value("credential.https://github.com/acme.helper\nghapp"),
+            Some(("https://github.com/acme", "ghapp"))
+        );
+        assert_eq!(section_and_value("credential.https://github.com.helper"), Some(("https://github.com", "")));
+        assert_eq!(section_and_value("credential.helper\nstore"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! The JSON that scripts read. The keys are a promise: adding is fine, changing is not.
+
+use std::collections::BTreeMap;
+
+use ghapp_protocol::message::{AppStatus, InstallationStatus, LeaseStatus, RequestedBy, Status};
+use ghapp_protocol::remote::RepositoryName;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// The version of these shapes, in every object as `schema`.
+pub(super) const SCHEMA: u32 = 1;
+
+/// A time as RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(pub(super) i64);
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Times beyond the year 9999 come from a broken agent; the nearest possible one says enough.
+        let time = Timestamp::from_second(self.0);
+        time.unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX }).fmt(formatter)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a token reaches: a list of names, or `"installation"`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repositories<'a>(pub(super) Option<&'a [RepositoryName]>);
+
+impl Serialize for Repositories<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(names) => serializer.collect_seq(names.iter().map(RepositoryName::as_str)),
+            None => serializer.serialize_str("installation"),
+        }
+    }
+}
+
+/// The agent itself.
+#[derive(Serialize)]
+pub(super) struct Agent<'a> {
+    running: bool,
+    #[serde(flatten)]
+    details: Option<AgentDetails<'a>>,
+}
+
+#[derive(Serialize)]
+struct AgentDetails<'a> {
+    pid: u32,
+    version: &'a str,
+    socket: &'a str,
+    locked: bool,
+    started_by: &'a str,
+}
+
+impl<'a> Agent<'a> {
+    pub(super) fn of(status: Option<&'a Status>) -> Self {
+        Self {
+            running: status.is_some(),
+            details: status.map(|status| AgentDetails {
+                pid: status.pid,
+                version: &status.version,
+                socket: &status.socket,
+                locked: status.locked,
+                started_by: &status.started_by,
+            }),
+        }
+    }
+}
+
+/// An App. What is not known is `null`, so that the keys are always there.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the keys are a promise")]
+pub(super) struct App<'a> {
+    name: &'a str,
+    host: &'a str,
+    app_id: Option<u64>,
+    client_id: Option<&'a str>,
+    slug: Option<&'a str>,
+    key_fingerprint: Option<&'a str>,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installations: Option<Vec<Installation<'a>>>,
+}
+
+impl<'a> App<'a> {
+    pub(super) fn of(app: &'a AppStatus, installations: Option<&'a [InstallationStatus]>) -> Self {
+        Self {
+            name: &app.name,
+            host: app.host.as_str(),
+            app_id: app.app_id,
+            client_id: app.client_id.as_deref(),
+            slug: app.slug.as_deref(),
+            key_fingerprint: app.key_fingerprint.as_deref(),
+            state: &app.state,
+            installations: installations.map(|list| list.iter().map(|one| Installation::of(None, one)).collect()),
+        }
+    }
+}
+
+/// An installation; with its App where it does not stand inside one.
+#[derive(Serialize)]
+pub(super) struct Installation<'a> {
+    id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<&'a str>,
+    account: &'a str,
+    repository_selection: &'a str,
+    permissions: &'a BTreeMap<String, String>,
+    suspended: bool,
+}
+
+impl<'a> Installation<'a> {
+    pub(super) fn of(app: Option<&'a str>, installation: &'a InstallationStatus) -> Self {
+        Self {
+            id: installation.id,
+            app,
+            account: &installation.account,
+            repository_selection: &installation.repository_selection,
+            permissions: &installation.permissions,
+            suspended: installation.suspended,
+        }
+    }
+}
+
+/// A live token, without the token.
+#[derive(Serialize)]
+pub(super) struct Lease<'a> {
+    id: String,
+    app: &'a str,
+    host: &'a str,
+    account: &'a str,
+    installation_id: u64,
+    repositories: Repositories<'a>,
+    permissions: &'a BTreeMap<String, String>,
+    created_at: Time,
+    expires_at: Time,
+    last_used_at: Time,
+    uses: u64,
+    hashed_token: String,
+    requested_by: Requester<'a>,
+}
+
+#[derive(Serialize)]
+struct Requester<'a> {
+    pid: Option<u32>,
+    exe: Option<&'a str>,
+}
+
+impl<'a> Lease<'a> {
+    pub(super) fn of(lease: &'a LeaseStatus) -> Self {
+        let RequestedBy { pid, exe } = &lease.requested_by;
+        Self {
+            id: lease.id.to_string(),
+            app: &lease.app,
+            host: lease.host.as_str(),
+            account: &lease.account,
+            installation_id: lease.installation_id,
+            repositories: Repositories(lease.repositories.as_deref()),
+            permissions: &lease.permissions,
+            created_at: Time(lease.created_at),
+            expires_at: Time(lease.expires_at),
+            last_used_at: Time(lease.last_used_at),
+            uses: lease.uses,
+            hashed_token: lease.hashed_token.to_string(),
+            requested_by: Requester { pid: *pid, exe: exe.as_deref() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Time;
+
+    #[test]
+    fn times_are_rfc_3339_and_never_fail() {
+        assert_eq!(Time(1_790_000_000).to_string(), "2026-09-21T14:13:20Z");
+        assert!(Time(i64::MAX).to_string().starts_with("9999-"));
+    }
+}

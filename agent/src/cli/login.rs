@@ -1,0 +1,194 @@
+//! `ghapp login`: adds an App. The key passes through here on its way to the agent and nowhere else.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Login, Reply};
+use ghapp_protocol::remote::{Host, Owner};
+use ghapp_protocol::secret::Secret;
+
+use super::arguments;
+use super::failure::CliError;
+use super::pem::PemSource;
+use super::{Session, apps, setup_git, wording};
+use crate::model::{ApiUrl, StoreKind};
+use crate::signer;
+
+/// Most installations that are listed; a public App may have thousands.
+const MAX_LISTED: usize = 20;
+
+pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<(), CliError> {
+    let (setup_git, delete_pem) = (arguments.setup_git, arguments.delete_pem);
+    let host = arguments.host.clone();
+    let source = source(&arguments)?;
+    let call = call(session, arguments, &source)?;
+
+    let Reply::LoggedIn(app) = session.agent.ask_slow(Call::Login(Box::new(call)))? else {
+        return Err(session.agent.unexpected());
+    };
+    announce(session, &app)?;
+    let installations = installations(session, &app, setup_git)?;
+    if delete_pem {
+        source.delete()?;
+        session.output.report(&format!("Deleted    {}", source.name()))?;
+    }
+    let owners = owners(&installations);
+    if setup_git && owners.is_empty() {
+        session.output.warning(&format!(
+            "git is not set up: {} is not installed on any account yet; install it, then run: {}",
+            app.name,
+            setup_command(&host, &[])
+        ));
+    } else if setup_git {
+        setup_git::write_for_owners(&host, &owners, session.output)?;
+    } else {
+        session.output.talk(&format!("next: {}", setup_command(&host, &owners)));
+    }
+    Ok(())
+}
+
+fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
+    let example = "ghapp login --pem FILE --app-id N";
+    let Some(pem) = &arguments.pem else {
+        return Err(CliError::usage("login needs the file with the App's private key: --pem FILE").hint(example));
+    };
+    if arguments.app_id.is_none() && arguments.client_id.is_none() {
+        return Err(CliError::usage("login needs to know which App: --app-id N or --client-id ID")
+            .hint(format!("both are shown on the App's page below https://{}/settings/apps", arguments.host)));
+    }
+    let source = PemSource::of(pem.clone())?;
+    if arguments.delete_pem && source == PemSource::Stdin {
+        return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(example));
+    }
+    Ok(source)
+}
+
+fn call(session: &Session<'_>, arguments: arguments::Login, source: &PemSource) -> Result<Login, CliError> {
+    let api_url = arguments.api_url.as_deref().map(ApiUrl::parse).transpose();
+    let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
+    let ca_file = arguments.ca_file.as_deref().map(absolute).transpose()?;
+    let key = source.read()?;
+    let fingerprint = signer::fingerprint(&key).map_err(|error| CliError::from_import(error, &source.name()))?;
+    session.output.report(&format!("Key        {fingerprint}"))?;
+    session.output.talk("           compare it with \"Private keys\" on the App's settings page");
+    Ok(Login {
+        name: arguments.name.or_else(|| session.app.clone()).map(|name| name.to_string()),
+        host: arguments.host,
+        api_url: api_url.map(|url| url.as_str().to_owned()),
+        ca_file,
+        app_id: arguments.app_id,
+        client_id: arguments.client_id,
+        store: arguments.store,
+        key: Secret::new(STANDARD.encode(key.expose())),
+    })
+}
+
+/// The agent has another current directory.
+fn absolute(path: &Path) -> Result<String, CliError> {
+    let absolute = std::path::absolute(path).map_err(|error| CliError::file("find", path, error))?;
+    let text = absolute.to_str().map(str::to_owned);
+    text.ok_or_else(|| CliError::usage(format!("--ca-file: {} is not a name in UTF-8", path.display())))
+}
+
+fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
+    let output = session.output;
+    let id = match (app.app_id, &app.client_id) {
+        (Some(id), _) => format!("App {id}"),
+        (None, Some(client_id)) => format!("client ID {client_id}"),
+        (None, None) => "App".to_owned(),
+    };
+    let slug = app.slug.as_deref().unwrap_or(&app.name);
+    output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;
+    let place = if app.store == StoreKind::Memory.as_str() {
+        "the agent's memory, until the agent ends".to_owned()
+    } else {
+        // Which keyring that is, when the agent says so.
+        match session.agent.status() {
+            Ok(status) => format!("the {} ({})", app.store, status.store.kind),
+            Err(_) => format!("the {}", app.store),
+        }
+    };
+    output.report(&format!("Stored     {} in {place}", app.name))
+}
+
+/// Asks GitHub where the App is installed and lists it. The App is there either way.
+fn installations(session: &Session<'_>, app: &AppStatus, needed: bool) -> Result<Vec<InstallationStatus>, CliError> {
+    let found = match apps::installations(session, &app.name, true) {
+        Ok(found) => found,
+        Err(error) if needed => return Err(error),
+        Err(error) => {
+            session.output.warning(&format!("cannot list the installations: {}", error.message));
+            return Ok(Vec::new());
+        }
+    };
+    let mut label = "Installed";
+    for one in found.iter().take(MAX_LISTED) {
+        let suspended = if one.suspended { ", suspended" } else { "" };
+        session.output.report(&format!(
+            "{label:<10} {}: {} repositories; {}  (installation {}{suspended})",
+            one.account,
+            one.repository_selection,
+            wording::permissions(&one.permissions),
+            one.id
+        ))?;
+        label = "";
+    }
+    if found.len() > MAX_LISTED {
+        let rest = found.len() - MAX_LISTED;
+        session.output.report(&format!("           and {rest} more: ghapp installations --app {}", app.name))?;
+    }
+    if found.is_empty() {
+        session.output.report(&match &app.slug {
+            Some(slug) if app.host.as_str() == "github.com" => {
+                format!("Installed  nowhere yet: https://github.com/apps/{slug}/installations/new")
+            }
+            Some(slug) if !app.host.name().ends_with(".ghe.com") => {
+                format!("Installed  nowhere yet: https://{}/github-apps/{slug}/installations/new", app.host)
+            }
+            _ => "Installed  nowhere yet".to_owned(),
+        })?;
+    }
+    Ok(found)
+}
+
+/// The accounts whose repositories the App can reach. An enterprise has none, and its name is no owner's.
+fn owners(installations: &[InstallationStatus]) -> Vec<Owner> {
+    let usable = installations.iter().filter(|one| !one.suspended);
+    usable.filter_map(|one| Owner::parse(&one.account).ok()).collect()
+}
+
+fn setup_command(host: &Host, owners: &[Owner]) -> String {
+    let names: Vec<&str> = match owners {
+        [] => vec!["OWNER"],
+        owners => owners.iter().take(MAX_LISTED).map(Owner::as_str).collect(),
+    };
+    format!("ghapp setup-git --host {host} --owner {}", names.join(" --owner "))
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::message::InstallationStatus;
+    use ghapp_protocol::remote::Host;
+
+    use super::{owners, setup_command};
+
+    fn installation(account: &str, suspended: bool) -> InstallationStatus {
+        InstallationStatus {
+            id: 1,
+            account: account.to_owned(),
+            repository_selection: "all".to_owned(),
+            permissions: [].into(),
+            suspended,
+        }
+    }
+
+    #[test]
+    fn git_is_set_up_for_accounts_that_can_be_reached() {
+        let all = [installation("acme", false), installation("octo", true), installation("an enterprise", false)];
+        let owners = owners(&all);
+        let host = Host::parse("github.com").unwrap();
+        assert_eq!(setup_command(&host, &owners), "ghapp setup-git --host github.com --owner acme");
+        assert_eq!(setup_command(&host, &[]), "ghapp setup-git --host github.com --owner OWNER");
+    }
+}

@@ -1,0 +1,38 @@
+//! `ghapp logout`: forgets an App, its key and what `setup-git` wrote for it.
+
+use ghapp_protocol::message::{Call, LoggedOut, Logout, Reply};
+
+use super::failure::CliError;
+use super::git_config::ConfigFile;
+use super::{Session, arguments, setup_git, wording};
+
+pub(super) fn run(session: &Session<'_>, arguments: arguments::Logout) -> Result<(), CliError> {
+    let app = arguments.app.or_else(|| session.app.clone());
+    let call = Call::Logout(Logout { app: app.map(|name| name.to_string()), keep_key: arguments.keep_key });
+    let Reply::LoggedOut(outcome) = session.agent.ask_slow(call)? else {
+        return Err(session.agent.unexpected());
+    };
+    let LoggedOut { app, host, revoked, not_revoked, key_deleted } = &outcome;
+    let key = match (key_deleted, arguments.keep_key) {
+        (true, _) => "key deleted",
+        (false, true) => "key kept",
+        (false, false) => "there was no key to delete",
+    };
+    session.output.report(&format!("removed {app}: {} revoked, {key}", wording::count(*revoked, "lease")))?;
+    if *not_revoked > 0 {
+        session.output.warning(&format!(
+            "{} could not be revoked at GitHub and will expire within the hour",
+            wording::count(*not_revoked, "lease")
+        ));
+    }
+    let still_used = session.agent.status()?.apps.iter().any(|other| other.host == *host);
+    if still_used {
+        session.output.detail(&format!("git's configuration stays: another App is on {host}"));
+        return Ok(());
+    }
+    // The App is gone; git's configuration is only tidied up behind it.
+    if let Err(error) = setup_git::remove(&ConfigFile::Global, host, &[], session.output) {
+        session.output.warning(&format!("git's configuration is as it was: {}", error.message));
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `ghapp setup-git`: makes git ask us for the hosts and owners of our Apps, and takes that back.
+
+use std::path::{Path, PathBuf};
+
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::remote::{Host, Owner};
+use ghapp_protocol::start::sibling;
+
+use super::Session;
+use super::arguments::SetupGit;
+use super::failure::{CliError, shell_word};
+use super::git_config::ConfigFile;
+use super::output::Output;
+use super::wiring::{self, BARE_HELPER, HELPER_PROGRAM};
+use crate::config;
+
+pub(super) fn run(session: &Session<'_>, arguments: &SetupGit) -> Result<(), CliError> {
+    let host = match &arguments.host {
+        Some(host) => host.clone(),
+        None => configured_host(session)?,
+    };
+    let file = ConfigFile::of(&arguments.place);
+    let output = session.output;
+    if arguments.remove {
+        let removed = remove(&file, &host, &arguments.owners, output)?;
+        if removed == 0 {
+            output.report(&format!("nothing of ghapp for {host} in {}", file.name()))?;
+        }
+        return Ok(());
+    }
+    let helper = if arguments.absolute { absolute_helper()? } else { BARE_HELPER.to_owned() };
+    let urls = urls(&host, &arguments.owners);
+    if arguments.print {
+        return print(&urls, &helper, output);
+    }
+    write(&file, &urls, &helper, output)?;
+    output.report(&format!("undo: {}", undo(&file, &host)))?;
+    if !arguments.absolute {
+        warn_unless_in_path(output);
+    }
+    Ok(())
+}
+
+/// Writes a section for each of these owners into the user's configuration: what `login --setup-git` does.
+pub(super) fn write_for_owners(host: &Host, owners: &[Owner], output: &Output) -> Result<(), CliError> {
+    write(&ConfigFile::Global, &urls(host, owners), BARE_HELPER, output)?;
+    output.report(&format!("undo: {}", undo(&ConfigFile::Global, host)))?;
+    warn_unless_in_path(output);
+    Ok(())
+}
+
+/// Takes our sections for a host, or only those for some of its owners, out of a file. Returns how many there were.
+pub(super) fn remove(file: &ConfigFile, host: &Host, owners: &[Owner], output: &Output) -> Result<usize, CliError> {
+    let wanted: Vec<String> = owners.iter().map(|owner| wiring::url(host, Some(owner))).collect();
+    let sections = file.sections(|url, value| {
+        wiring::is_ours(value)
+            && wiring::is_about(url, host)
+            && (wanted.is_empty() || wanted.iter().any(|it| it == url))
+    })?;
+    for url in &sections {
+        output.report(&format!("{}: [credential \"{url}\"]", file.name()))?;
+        let (helper, path) = (key(url, "helper"), key(url, "useHttpPath"));
+        let before = file.values(&helper)?;
+        let after = wiring::without_helper(&before);
+        file.set(&helper, &before, &after)?;
+        output.report(&format!("    before: helper = {}", written(&before)))?;
+        output.report(&format!("    now: helper = {}", written(&after)))?;
+        let before = file.values(&path)?;
+        let after = wiring::without_path(&before);
+        if after != before {
+            file.set(&path, &before, &after)?;
+            output.report("  - useHttpPath = true")?;
+        }
+    }
+    Ok(sections.len())
+}
+
+fn write(file: &ConfigFile, urls: &[String], helper: &str, output: &Output) -> Result<(), CliError> {
+    for url in urls {
+        let (helper_key, path_key) = (key(url, "helper"), key(url, "useHttpPath"));
+        let (helpers, paths) = (file.values(&helper_key)?, file.values(&path_key)?);
+        let wanted_helpers = wiring::with_helper(&helpers, helper);
+        let wanted_paths = wiring::with_path(&paths);
+        if helpers == wanted_helpers && paths == wanted_paths {
+            output.report(&format!("{}: [credential \"{url}\"] is set up already", file.name()))?;
+            continue;
+        }
+        output.report(&format!("{}: [credential \"{url}\"]", file.name()))?;
+        if !helpers.is_empty() {
+            output.report(&format!("    before: helper = {}", written(&helpers)))?;
+        }
+        if helpers != wanted_helpers {
+            file.set(&helper_key, &helpers, &wanted_helpers)?;
+            output.report(&format!("  + helper = {}", written(&[String::new(), helper.to_owned()])))?;
+        }
+        if !paths.is_empty() {
+            output.report(&format!("    before: useHttpPath = {}", written(&paths)))?;
+        }
+        if paths != wanted_paths {
+            file.set(&path_key, &paths, &wanted_paths)?;
+            output.report("  + useHttpPath = true")?;
+        }
+    }
+    Ok(())
+}
+
+fn print(urls: &[String], helper: &str, output: &Output) -> Result<(), CliError> {
+    for url in urls {
+        let helper = wiring::in_a_file(helper);
+        output.data(&format!("[credential \"{url}\"]\n\thelper =\n\thelper = {helper}\n\tuseHttpPath = true\n"))?;
+    }
+    Ok(())
+}
+
+fn key(url: &str, name: &str) -> String {
+    format!("credential.{url}.{name}")
+}
+
+fn urls(host: &Host, owners: &[Owner]) -> Vec<String> {
+    if owners.is_empty() {
+        return vec![wiring::url(host, None)];
+    }
+    let mut urls: Vec<String> = Vec::new();
+    for url in owners.iter().map(|owner| wiring::url(host, Some(owner))) {
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// Values in a row; an empty one forgets those before it.
+fn written(values: &[String]) -> String {
+    if values.is_empty() {
+        return "(nothing)".to_owned();
+    }
+    let name = |value: &String| match value.as_str() {
+        "" => "(reset)".to_owned(),
+        value => value.to_owned(),
+    };
+    values.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn undo(file: &ConfigFile, host: &Host) -> String {
+    let flag = file.flag().iter().map(|word| shell_word(&word.to_string_lossy())).collect::<Vec<_>>();
+    format!("ghapp setup-git --remove {} --host {host}", flag.join(" "))
+}
+
+/// The host of the App that `--app` names, or the one that all Apps share.
+fn configured_host(session: &Session<'_>) -> Result<Host, CliError> {
+    let config = config::load(&session.config)?;
+    if let Some(name) = &session.app {
+        return match config.app(name) {
+            Some(app) => Ok(app.host.clone()),
+            None => Err(CliError::new(ErrorCode::NotConfigured, format!("no App is called {name}")).hint("ghapp apps")),
+        };
+    }
+    let mut hosts: Vec<&Host> = config.apps.iter().map(|app| &app.host).collect();
+    hosts.sort();
+    hosts.dedup();
+    match hosts[..] {
+        [host] => Ok(host.clone()),
+        [] => Err(CliError::new(ErrorCode::NotConfigured, "no App is configured, so --host is needed")
+            .hint("ghapp setup-git --host github.com")),
+        [first, ..] => Err(CliError::usage(format!("there are Apps on {} hosts, so --host is needed", hosts.len()))
+            .hint(format!("ghapp setup-git --host {first}"))),
+    }
+}
+
+/// The helper by its path: as `PATH` spells it when that is the program beside this one, so that a link which an upgrade
+/// turns to the next version is not followed.
+fn absolute_helper() -> Result<String, CliError> {
+    let beside = sibling(HELPER_PROGRAM).map_err(super::agent::cannot_run)?;
+    if !beside.is_file() {
+        return Err(CliError::new(ErrorCode::File, format!("there is no {}", beside.display()))
+            .hint("install git-credential-ghapp beside ghapp"));
+    }
+    let same = |path: &PathBuf| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&beside).ok();
+    let program = in_path().filter(same).unwrap_or(beside.clone());
+    let program = program.to_str().ok_or_else(|| {
+        CliError::new(ErrorCode::File, format!("{} cannot be written into git's configuration", program.display()))
+    })?;
+    Ok(wiring::absolute_helper(program))
+}
+
+fn in_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(HELPER_PROGRAM))
+        .find(|program| program.is_file())
+}
+
+fn warn_unless_in_path(output: &Output) {
+    if in_path().is_some() {
+        return;
+    }
+    let directory = sibling(HELPER_PROGRAM).ok().filter(|program| program.is_file());
+    let directory = directory.as_deref().and_then(Path::parent);
+    let advice = directory.map_or_else(
+        || "install it".to_owned(),
+        |directory| format!("add {} to PATH, or run: ghapp setup-git --absolute", directory.display()),
+    );
+    output.warning(&format!("git will not find {HELPER_PROGRAM}: it is not in PATH; {advice}"));
+}

@@ -1,0 +1,147 @@
+//! Which repository somebody means: `OWNER/REPO`, a remote's URL, or the origin of the current directory.
+
+use ghapp_protocol::remote::{FullName, Host};
+
+use super::failure::{CliError, shell_word};
+use super::git_config;
+
+/// A repository, with its host when that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) host: Option<Host>,
+    pub(super) full_name: FullName,
+}
+
+/// Why a text names no repository that an App can serve. The text is never repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum TargetError {
+    /// `http://`: a token would travel unencrypted.
+    PlainHttp(Option<Target>),
+    /// An ssh remote. What the same repository is called over HTTPS, when that can be said.
+    Ssh(Option<Target>),
+    /// Anything else.
+    Form(&'static str),
+}
+
+impl Target {
+    /// Reads an argument, or asks git for the origin when there is none.
+    pub(super) fn of(argument: Option<&str>) -> Result<Self, CliError> {
+        if let Some(text) = argument {
+            return parse(text).map_err(|error| describe(error, "the argument", None));
+        }
+        let url = git_config::origin().map_err(|error| CliError {
+            hint: Some("name the repository: ghapp token OWNER/REPO".to_owned()),
+            ..error
+        })?;
+        let set = Some("git remote set-url origin");
+        parse(&url).map_err(|error| describe(error, "the remote origin", set))
+    }
+
+    fn url(&self) -> Option<String> {
+        let host = self.host.as_ref()?;
+        Some(format!("https://{host}/{}.git", self.full_name))
+    }
+}
+
+fn parse(text: &str) -> Result<Target, TargetError> {
+    match text.split_once("://") {
+        Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
+            "https" => location(rest)
+                .ok_or(TargetError::Form("is not the URL of a repository, such as https://github.com/OWNER/REPO")),
+            "http" => Err(TargetError::PlainHttp(location(rest))),
+            "ssh" | "git+ssh" | "ssh+git" => Err(TargetError::Ssh(location(rest).map(without_port))),
+            _ => Err(TargetError::Form("is not an https URL")),
+        },
+        // scp's form, `git@github.com:OWNER/REPO`: a colon before the first slash (git-clone(1), "GIT URLS").
+        None if text.split('/').next().is_some_and(|first| first.contains(':')) => Err(TargetError::Ssh(
+            text.split_once(':')
+                .and_then(|(server, path)| location(&format!("{server}/{}", path.trim_start_matches('/')))),
+        )),
+        None => match FullName::parse(text) {
+            Ok(full_name) => Ok(Target { host: None, full_name }),
+            Err(_) => Err(TargetError::Form("does not have the form OWNER/REPO or https://HOST/OWNER/REPO")),
+        },
+    }
+}
+
+/// Reads `[USER@]HOST/OWNER/REPO`. The user is dropped: the agent decides as whom git comes.
+fn location(text: &str) -> Option<Target> {
+    let (authority, path) = text.split_once('/')?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(Target { host: Some(Host::parse(host).ok()?), full_name: FullName::parse(path).ok()? })
+}
+
+/// The port of an ssh server says nothing about the one for HTTPS.
+fn without_port(target: Target) -> Target {
+    Target { host: target.host.and_then(|host| Host::parse(host.name()).ok()), ..target }
+}
+
+fn describe(error: TargetError, what: &str, set: Option<&str>) -> CliError {
+    let (message, secure) = match error {
+        TargetError::PlainHttp(target) => (format!("{what} is an http URL: a token is never sent unencrypted"), target),
+        TargetError::Ssh(target) => {
+            (format!("{what} is an ssh URL: an App reaches repositories over https only"), target)
+        }
+        TargetError::Form(why) => (format!("{what} {why}"), None),
+    };
+    let error = CliError::usage(message);
+    match secure.and_then(|target| target.url()) {
+        Some(url) => error.hint(format!("{} {}", set.unwrap_or("ghapp token"), shell_word(&url))),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::{FullName, Host};
+
+    use super::{Target, TargetError, describe, parse};
+
+    fn target(host: Option<&str>) -> Target {
+        Target { host: host.map(|host| Host::parse(host).unwrap()), full_name: FullName::parse("acme/web").unwrap() }
+    }
+
+    #[test]
+    fn a_repository_is_named_with_or_without_its_host() {
+        assert_eq!(parse("acme/web"), Ok(target(None)));
+        for url in [
+            "https://github.com/acme/web",
+            "https://github.com/acme/web.git",
+            "HTTPS://GitHub.com:443/acme/web/",
+            "https://x-access-token:ghs_canary@github.com/acme/web.git",
+        ] {
+            assert_eq!(parse(url), Ok(target(Some("github.com"))), "{url}");
+        }
+        assert_eq!(parse("https://ghes.corp:8443/acme/web"), Ok(target(Some("ghes.corp:8443"))));
+    }
+
+    #[test]
+    fn other_protocols_are_refused_with_the_url_that_would_do() {
+        for url in ["git@github.com:acme/web.git", "ssh://git@github.com:22/acme/web", "github.com:/acme/web"] {
+            let error = parse(url).unwrap_err();
+            assert_eq!(error, TargetError::Ssh(Some(target(Some("github.com")))), "{url}");
+            let error = describe(error, "the remote origin", Some("git remote set-url origin"));
+            assert_eq!(error.hint.unwrap(), "git remote set-url origin https://github.com/acme/web.git");
+        }
+        assert!(matches!(parse("http://github.com/acme/web"), Err(TargetError::PlainHttp(Some(_)))));
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_not_repeated() {
+        for text in [
+            "",
+            "web",
+            "ghs_canary",
+            "acme/web/tree/main",
+            "https://github.com",
+            "https://github.com/acme",
+            "https://ghs_canary@/acme/web",
+            "file:///srv/ghs_canary",
+            "https://github.com/acme/we b",
+            "../web",
+        ] {
+            let error = describe(parse(text).unwrap_err(), "the argument", None);
+            assert!(!error.message.contains("canary"), "{}", error.message);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `ghapp token`: prints a token for a person or a script.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::message::{Call, Lease, Reply, TokenCall, TokenReply};
+use ghapp_protocol::remote::RepositoryName;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::Session;
+use super::arguments::Token;
+use super::failure::CliError;
+use super::json::{Repositories, SCHEMA, Time};
+use super::target::Target;
+use crate::model::Permissions;
+
+#[derive(Serialize)]
+struct TokenOutput<'a> {
+    schema: u32,
+    token: &'a str,
+    expires_at: Time,
+    permissions: &'a BTreeMap<String, String>,
+    repositories: Repositories<'a>,
+    lease: String,
+}
+
+pub(super) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliError> {
+    // Before anything is minted.
+    guard_terminal(session.output.is_terminal(), arguments.show)?;
+    let permissions = arguments.permissions.as_deref().map(permissions).transpose()?;
+    let repositories = arguments.repositories.iter().map(|name| repository(name));
+    let repositories = repositories.collect::<Result<_, _>>()?;
+    let min_ttl = arguments.min_ttl.as_deref().map(seconds).transpose()?;
+    let Target { host, full_name } = Target::of(arguments.target.as_deref())?;
+    let named = match &host {
+        Some(host) => format!("{host}/{full_name}"),
+        None => full_name.to_string(),
+    };
+    let login = match &host {
+        Some(host) => format!("ghapp login --host {host}"),
+        None => "ghapp login".to_owned(),
+    };
+    let reply = session.agent.ask_slow(Call::Token(TokenCall {
+        host,
+        repository: full_name,
+        repositories,
+        permissions: permissions.unwrap_or_default(),
+        min_ttl,
+        app: session.app.as_ref().map(ToString::to_string),
+    }))?;
+    match reply {
+        Reply::Token(token) => print(session, arguments, &token),
+        Reply::NoMatch {} => {
+            Err(CliError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {named}")).hint(login))
+        }
+        _ => Err(session.agent.unexpected()),
+    }
+}
+
+fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result<(), CliError> {
+    let TokenReply { lease: Lease { token, expires_at, .. }, id, permissions, repositories } = reply;
+    // stdout is what the token was asked for.
+    let token = token.expose();
+    if arguments.form.json {
+        return session.output.json(&TokenOutput {
+            schema: SCHEMA,
+            token,
+            expires_at: Time(*expires_at),
+            permissions,
+            repositories: Repositories(repositories.as_deref()),
+            lease: id.to_string(),
+        });
+    }
+    let prefix = if arguments.header { "Authorization: Bearer " } else { "" };
+    session.output.data(&Zeroizing::new(format!("{prefix}{token}\n")))
+}
+
+/// A terminal remembers what it showed, and somebody may be looking.
+fn guard_terminal(terminal: bool, show: bool) -> Result<(), CliError> {
+    if terminal && !show {
+        return Err(CliError::new(ErrorCode::TokenOnTerminal, "the token would be shown on your terminal")
+            .hint("ghapp token --show, or let a program read it: $(ghapp token)"));
+    }
+    Ok(())
+}
+
+/// Reads `contents=read,issues=write`.
+fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
+    let mut pairs = Vec::new();
+    for part in text.split(',') {
+        let (name, level) = part.trim().split_once('=').ok_or_else(|| {
+            CliError::usage("--permissions takes NAME=LEVEL pairs")
+                .hint("ghapp token --permissions contents=read,issues=write")
+        })?;
+        if pairs.iter().any(|(known, _)| *known == name) {
+            return Err(CliError::usage("--permissions names a permission twice"));
+        }
+        pairs.push((name, level));
+    }
+    let permissions = Permissions::parse(pairs);
+    let permissions = permissions.map_err(|error| CliError::usage(format!("--permissions: {error}")))?;
+    Ok(permissions.to_map())
+}
+
+fn repository(text: &str) -> Result<RepositoryName, CliError> {
+    RepositoryName::parse(text.trim()).map_err(|_| {
+        CliError::usage("--repositories takes the names of repositories without their owner")
+            .hint("ghapp token OWNER/web --repositories api,docs")
+    })
+}
+
+/// Reads a time such as `10m` or `90s`.
+fn seconds(text: &str) -> Result<u64, CliError> {
+    let duration = text.parse::<jiff::SignedDuration>().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration
+        .map(|duration| duration.as_secs())
+        .ok_or_else(|| CliError::usage("--min-ttl takes a time such as 10m or 90s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guard_terminal, permissions, repository, seconds};
+
+    #[test]
+    fn a_terminal_gets_a_token_only_on_request() {
+        let error = guard_terminal(true, false).unwrap_err();
+        assert_eq!((error.code.id(), error.code.exit()), ("E33", 1));
+        assert!(guard_terminal(true, true).is_ok());
+        assert!(guard_terminal(false, false).is_ok());
+    }
+
+    #[test]
+    fn permissions_are_pairs_with_githubs_levels() {
+        let parsed = permissions("contents=read, pull_requests=write").unwrap();
+        let pairs: Vec<_> = parsed.iter().map(|(name, level)| (name.as_str(), level.as_str())).collect();
+        assert_eq!(pairs, [("contents", "read"), ("pull_requests", "write")]);
+        for wrong in ["", "contents", "contents:read", "contents=rw", "a=read,a=write", "pull-requests=read"] {
+            assert_eq!(permissions(wrong).unwrap_err().code.exit(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(seconds("10m").unwrap(), 600);
+        assert_eq!(seconds("1h 30m").unwrap(), 5400);
+        for wrong in ["", "10", "-5m", "soon"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn further_repositories_have_no_owner() {
+        assert!(repository("web").is_ok());
+        assert!(repository("acme/web").is_err());
+    }
+}

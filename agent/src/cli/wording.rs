@@ -1,0 +1,90 @@
+//! Small pieces of text that several commands show to people.
+
+use std::collections::BTreeMap;
+
+use ghapp_protocol::remote::RepositoryName;
+
+/// A number and its noun.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Permissions on one line: `contents:write metadata:read`.
+pub(super) fn permissions(permissions: &BTreeMap<String, String>) -> String {
+    let pairs = permissions.iter().map(|(name, level)| format!("{name}:{level}"));
+    let text = pairs.collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// Most repositories of one token that are named in a table.
+const MAX_NAMED: usize = 3;
+
+/// What a token of that account reaches.
+pub(super) fn reach(account: &str, repositories: Option<&[RepositoryName]>) -> String {
+    let Some(repositories) = repositories else {
+        return format!("{account}/*");
+    };
+    let shown = repositories.iter().take(MAX_NAMED).map(|name| format!("{account}/{name}"));
+    let mut text = shown.collect::<Vec<_>>().join(" ");
+    if repositories.len() > MAX_NAMED {
+        let rest = repositories.len() - MAX_NAMED;
+        text.push_str(" and ");
+        text.push_str(&rest.to_string());
+        text.push_str(" more");
+    }
+    text
+}
+
+/// How long until then, in its largest unit.
+pub(super) fn time_left(now: i64, then: i64) -> String {
+    match then.saturating_sub(now) {
+        left if left <= 0 => "expired".to_owned(),
+        left @ 1..60 => format!("{left}s"),
+        left => format!("{}m", left / 60),
+    }
+}
+
+/// A fingerprint that fits into a table; both ends are kept, since people compare those.
+pub(super) fn short_fingerprint(fingerprint: &str) -> String {
+    let Some((prefix, rest)) = fingerprint.split_once(':') else {
+        return fingerprint.to_owned();
+    };
+    match (rest.get(..4), rest.len().checked_sub(4).and_then(|at| rest.get(at..))) {
+        (Some(begin), Some(end)) if rest.len() > 9 => format!("{prefix}:{begin}…{end}"),
+        _ => fingerprint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::RepositoryName;
+
+    use super::{count, reach, short_fingerprint, time_left};
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "lease"), "1 lease");
+        assert_eq!(count(0, "lease"), "0 leases");
+    }
+
+    #[test]
+    fn a_long_list_of_repositories_is_cut() {
+        let names = ["a", "b", "c", "d", "e"].map(|name| RepositoryName::parse(name).unwrap());
+        assert_eq!(reach("acme", Some(&names)), "acme/a acme/b acme/c and 2 more");
+        assert_eq!(reach("acme", None), "acme/*");
+    }
+
+    #[test]
+    fn time_is_told_in_its_largest_unit() {
+        assert_eq!(time_left(0, 2500), "41m");
+        assert_eq!(time_left(0, 59), "59s");
+        assert_eq!(time_left(i64::MAX, i64::MIN), "expired");
+    }
+
+    #[test]
+    fn a_fingerprint_keeps_both_ends() {
+        assert_eq!(short_fingerprint("SHA256:q2kZabcdefvN4="), "SHA256:q2kZ…vN4=");
+        assert_eq!(short_fingerprint("odd"), "odd");
+    }
+}
