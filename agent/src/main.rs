@@ -8,6 +8,7 @@ use clap::{ArgGroup, Parser};
 use ghapp_agent::lifecycle::{self, Outcome, Start};
 use ghapp_agent::{config, server};
 use ghapp_protocol::endpoint::Endpoint;
+use ghapp_protocol::hardening;
 use tracing_subscriber::EnvFilter;
 
 /// Exit code when another agent serves the endpoint already: no failure, but no new agent either.
@@ -37,7 +38,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    lifecycle::harden(); // before anything else: nothing is secret yet
+    hardening::harden(); // before anything else: nothing is secret yet
     let arguments = Arguments::parse();
     let start = if arguments.detached { Start::Detached } else { Start::Foreground };
     if start == Start::Detached {

@@ -82,7 +82,7 @@ impl Agent for LocalAgent {
             Err(error) if error.means_no_agent() && may_start => {
                 trace::event(|| format!("{error}; starting one for {endpoint}"));
                 start::allowed()?;
-                start::ensure_agent(&endpoint, self.deadline)?;
+                start::ensure_agent(&endpoint, None, self.deadline)?;
                 Ok(client::ask(&endpoint, &request, self.deadline)?)
             }
             outcome => Ok(outcome?),

@@ -14,8 +14,10 @@ use std::io;
 use std::process::ExitCode;
 
 use ghapp_protocol::client::Deadline;
+use ghapp_protocol::hardening;
 
 fn main() -> ExitCode {
+    hardening::harden();
     let deadline = Deadline::after(run::TOTAL_TIMEOUT);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     ExitCode::from(run::run(

@@ -10,6 +10,7 @@
 //! * [`endpoint`]: where the agent's socket or pipe is, and whether that place can be trusted;
 //! * [`client`]: one question, one answer, one deadline;
 //! * [`start`]: starting the agent when there is none, so that many clients at once start exactly one;
+//! * [`hardening`]: no core dumps and no debuggers for programs that hold a secret;
 //! * [`error`]: what can go wrong, as one table of codes, error ids and exit codes;
 //! * [`secret`] and [`token_hash`]: a token's type from birth to wire, and the only form of it that may be logged.
 //!
@@ -20,6 +21,7 @@ pub mod credential;
 pub mod endpoint;
 pub mod error;
 pub mod frame;
+pub mod hardening;
 pub mod message;
 pub mod remote;
 pub mod secret;

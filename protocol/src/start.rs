@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -135,8 +135,8 @@ fn is_root() -> bool {
     false
 }
 
-/// Makes sure that an agent listens at `endpoint`, starting one if need be.
-pub fn ensure_agent(endpoint: &Endpoint, deadline: Deadline) -> Result<(), StartError> {
+/// Makes sure that an agent listens at `endpoint`, starting one if need be; one that is started reads `config`, if that is named.
+pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Result<(), StartError> {
     let deadline = deadline.at_most(START_TIMEOUT);
     endpoint.prepare().map_err(StartError::Endpoint)?;
     let lock = endpoint::open_lock(&endpoint.start_lock()).map_err(StartError::Spawn)?;
@@ -145,14 +145,14 @@ pub fn ensure_agent(endpoint: &Endpoint, deadline: Deadline) -> Result<(), Start
     // Whoever had the lock before us has probably started one.
     let status = Request::new(Call::Status {});
     let outcome = match client::ask(endpoint, &status, deadline) {
-        Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, deadline),
+        Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, config, deadline),
         _ => Ok(()),
     };
     drop(lock); // and not earlier: the next client must find the agent or the truth
     outcome
 }
 
-fn spawn(endpoint: &Endpoint, deadline: Deadline) -> Result<(), StartError> {
+fn spawn(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Result<(), StartError> {
     let program = sibling(PROGRAM).map_err(StartError::Spawn)?;
     if !program.is_file() {
         return Err(StartError::NoProgram { expected: program });
@@ -169,6 +169,9 @@ fn spawn(endpoint: &Endpoint, deadline: Deadline) -> Result<(), StartError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
     let child = command.spawn().map_err(StartError::Spawn)?;
     let line = within(deadline, move || first_line(child))?;
     match line.as_deref() {

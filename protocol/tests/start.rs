@@ -282,7 +282,7 @@ fn an_agent_that_is_there_is_asked_for_its_status_and_none_is_started() {
     let answer = frame::encode(&Response::new(Reply::NoMatch {})).unwrap();
     thread::scope(|scope| {
         let agent = scope.spawn(|| serve(&listener, &answer));
-        start::ensure_agent(&place.endpoint, Deadline::after(GENEROUS)).unwrap();
+        start::ensure_agent(&place.endpoint, None, Deadline::after(GENEROUS)).unwrap();
         let request = agent.join().unwrap();
         assert!(matches!(request.call, Call::Status {}), "{request:?}");
     });
@@ -299,7 +299,7 @@ fn without_an_agents_program_beside_this_one_its_place_is_named() {
         if gone {
             drop(place.listen());
         }
-        let error = start::ensure_agent(&place.endpoint, Deadline::after(GENEROUS)).unwrap_err();
+        let error = start::ensure_agent(&place.endpoint, None, Deadline::after(GENEROUS)).unwrap_err();
         let StartError::NoProgram { expected } = error else {
             panic!("{error:?}");
         };
@@ -313,11 +313,11 @@ fn an_agent_that_is_silent_or_garbled_is_not_started_a_second_time() {
     let place = Place::new();
     let listener = place.listen();
     // Nobody accepts: the connection waits in the backlog, and the answer does not come.
-    start::ensure_agent(&place.endpoint, Deadline::after(SHORT)).unwrap();
+    start::ensure_agent(&place.endpoint, None, Deadline::after(SHORT)).unwrap();
     drop(listener.accept().unwrap());
     thread::scope(|scope| {
         scope.spawn(|| serve(&listener, b"\0\0\0\x02{}"));
-        start::ensure_agent(&place.endpoint, Deadline::after(GENEROUS)).unwrap();
+        start::ensure_agent(&place.endpoint, None, Deadline::after(GENEROUS)).unwrap();
     });
 }
 
@@ -326,7 +326,7 @@ fn a_lock_that_nobody_lets_go_costs_no_more_than_the_deadline() {
     let place = Place::new();
     let lock = ghapp_protocol::endpoint::open_lock(&place.endpoint.start_lock()).unwrap();
     ghapp_protocol::endpoint::lock(&lock).unwrap();
-    let error = start::ensure_agent(&place.endpoint, Deadline::after(SHORT)).unwrap_err();
+    let error = start::ensure_agent(&place.endpoint, None, Deadline::after(SHORT)).unwrap_err();
     assert!(matches!(error, StartError::TooSlow), "{error:?}");
 }
 
@@ -335,7 +335,7 @@ fn a_lock_file_is_never_opened_through_a_link() {
     let place = Place::new();
     let target = place.directory.path().join("target");
     std::os::unix::fs::symlink(&target, place.endpoint.start_lock()).unwrap();
-    let error = start::ensure_agent(&place.endpoint, Deadline::after(GENEROUS)).unwrap_err();
+    let error = start::ensure_agent(&place.endpoint, None, Deadline::after(GENEROUS)).unwrap_err();
     assert!(matches!(error, StartError::Spawn(_)), "{error:?}");
     assert!(!target.exists());
 }

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use ghapp_protocol::hardening;
+
 fn main() -> ExitCode {
+    hardening::harden(); // `login` holds a private key for a moment
     ghapp_agent::cli::main()
 }

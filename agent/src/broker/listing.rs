@@ -133,8 +133,8 @@ impl Broker {
             for (id, task) in tasks {
                 match task.await {
                     Ok(Ok(())) => outcome.revoked.push(id),
-                    Ok(Err(error)) => outcome.failed.push((id, error.message)),
-                    Err(_) => outcome.failed.push((id, "the agent met an error of its own".to_owned())),
+                    Ok(Err(error)) => outcome.failed.push((id, error)),
+                    Err(_) => outcome.failed.push((id, super::mint::panicked())),
                 }
             }
         }

@@ -89,9 +89,10 @@ impl Broker {
     /// Keeps the key and writes the configuration.
     async fn keep(&self, app: &App, key: PrivateKey, before: Option<App>) -> Result<(), WireError> {
         let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
+        let edit = config::add_app(&self.config_file, app).map_err(|error| explain_edit(&error))?;
         let was_there = self.stores.load(app.store, &id).await.is_ok();
         self.stores.save(app.store, &id, key).await.map_err(|error| explain::store(&error, app))?;
-        match config::add_app(&self.config_file, app) {
+        match edit.write() {
             Ok(config) => self.adopt(config),
             Err(error) => {
                 if !was_there && let Err(error) = self.stores.delete(app.store, &id).await {
@@ -112,7 +113,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Forgets an App: its configuration first, since a rule may still need it, then its tokens and its key.
+    /// Forgets an App: its key, its tokens, its configuration. Refused as long as a rule needs it.
     pub async fn logout(self: &Arc<Self>, logout: Logout, caller: &Caller) -> Reply {
         let started = self.clock.now();
         let mut record = super::new_record("logout", caller, started);
@@ -142,8 +143,8 @@ impl Broker {
                 .hint(format!("name one: ghapp logout {}", names[0])));
             }
         };
-        let edited = config::remove_app(&self.config_file, &app.name);
-        let edited = edited.map_err(|error| match error {
+        let edit = config::remove_app(&self.config_file, &app.name);
+        let edit = edit.map_err(|error| match error {
             // The text without the App was refused: a rule still names it.
             EditError::Config(error) => {
                 WireError::new(ErrorCode::Config, format!("a rule needs {}: {error}", app.name))
@@ -151,16 +152,17 @@ impl Broker {
             }
             error => explain_edit(&error),
         })?;
+        // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
+        let key_deleted = match app.key_id() {
+            Some(id) if !logout.keep_key => {
+                let deleted = self.stores.delete(app.store, &id).await;
+                deleted.map_err(|error| explain::store(&error, app))?
+            }
+            _ => false,
+        };
         let revoked = self.revoke_where(|lease| lease.scope.app == app.name).await;
-        self.adopt(edited);
+        self.adopt(edit.write().map_err(|error| explain_edit(&error))?);
         self.state().installations.forget_app(&app.name);
-        let mut key_deleted = false;
-        if !logout.keep_key
-            && let Some(id) = app.key_id()
-        {
-            let deleted = self.stores.delete(app.store, &id).await;
-            key_deleted = deleted.map_err(|error| explain::store(&error, app))?;
-        }
         Ok(LoggedOut {
             app: app.name.to_string(),
             host: app.host.clone(),

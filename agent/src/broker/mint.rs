@@ -283,6 +283,6 @@ impl Broker {
     }
 }
 
-fn panicked() -> WireError {
+pub(super) fn panicked() -> WireError {
     WireError::new(ErrorCode::Internal, "the agent met an error of its own; its log says more")
 }

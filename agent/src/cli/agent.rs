@@ -61,21 +61,21 @@ fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
         .hint("install ghapp-agent beside ghapp"));
     }
     let mut command = Command::new(program);
-    // The configuration file's name is in the environment already.
     command.arg("--foreground").arg("--socket").arg(session.agent.endpoint().path());
+    command.arg("--config").arg(&session.config);
     replace_process(command)
 }
 
 /// Becomes another program.
 #[cfg(unix)]
-pub(super) fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
+fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
     use std::os::unix::process::CommandExt;
     Err(cannot_run(command.exec()))
 }
 
 /// Runs another program in our place: Windows cannot replace a process.
 #[cfg(not(unix))]
-pub(super) fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
+fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
     let status = command.status().map_err(cannot_run)?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
@@ -137,7 +137,7 @@ fn status(session: &Session<'_>, form: Form) -> Result<ExitCode, CliError> {
             ErrorCode::AgentNotRunning,
             format!("the agent is not running ({})", session.agent.endpoint()),
         )
-        .hint("ghapp agent start"));
+        .hint("run: ghapp agent start"));
     };
     if !form.json {
         for (label, value) in [

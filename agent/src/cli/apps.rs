@@ -5,7 +5,7 @@ use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Installations
 use serde::Serialize;
 
 use super::arguments::{Form, Installations};
-use super::failure::CliError;
+use super::failure::{CliError, LOG_IN};
 use super::json::{self, SCHEMA};
 use super::{Session, wording};
 
@@ -35,7 +35,7 @@ pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
             .json(&AppsOutput { schema: SCHEMA, apps: apps.iter().map(|app| json::App::of(app, None)).collect() });
     }
     if apps.is_empty() {
-        session.output.talk("no App is configured; add one with: ghapp login");
+        session.output.talk("no App is configured; add one with: ghapp login --pem FILE --app-id N");
         return Ok(());
     }
     let dash = || "-".to_owned();
@@ -56,7 +56,7 @@ pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
 pub(super) fn list_installations(session: &Session<'_>, arguments: &Installations) -> Result<(), CliError> {
     let apps = selected(session, session.agent.status()?.apps)?;
     if apps.is_empty() {
-        return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint("ghapp login"));
+        return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(LOG_IN));
     }
     let mut all = Vec::new();
     for app in &apps {
@@ -93,7 +93,8 @@ pub(super) fn selected(session: &Session<'_>, mut apps: Vec<AppStatus>) -> Resul
     if let Some(name) = &session.app {
         apps.retain(|app| app.name == name.as_str());
         if apps.is_empty() {
-            return Err(CliError::new(ErrorCode::NotConfigured, format!("no App is called {name}")).hint("ghapp login"));
+            return Err(CliError::new(ErrorCode::NotConfigured, format!("no App named {name} is configured"))
+                .hint("run: ghapp apps"));
         }
     }
     Ok(apps)

@@ -112,7 +112,7 @@ impl<'a> Connection<'a> {
             return Ok(());
         }
         Err(CliError::usage(format!("the running agent uses {} and not {}", status.config, wanted.display()))
-            .hint("ghapp agent stop"))
+            .hint("run: ghapp agent stop"))
     }
 
     fn ensure_agent_of_this_config(&self) -> Result<(), CliError> {
@@ -135,7 +135,7 @@ impl<'a> Connection<'a> {
 
     /// Starts an agent unless one listens.
     pub(super) fn start(&self) -> Result<(), CliError> {
-        Ok(start::ensure_agent(&self.endpoint, Deadline::after(start::START_TIMEOUT))?)
+        Ok(start::ensure_agent(&self.endpoint, self.config.as_deref(), Deadline::after(start::START_TIMEOUT))?)
     }
 
     fn understood(&self, outcome: Result<Reply, ClientError>) -> Result<Reply, CliError> {

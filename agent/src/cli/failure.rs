@@ -71,11 +71,11 @@ impl CliError {
     pub(super) fn from_client(error: ClientError, endpoint: &Endpoint) -> Self {
         let (code, hint) = match error {
             ClientError::Endpoint(error) => return error.into(),
-            ClientError::NotRunning => (ErrorCode::AgentNotRunning, "ghapp agent start"),
-            ClientError::Gone => (ErrorCode::AgentGone, "ghapp agent start"),
+            ClientError::NotRunning => (ErrorCode::AgentNotRunning, "run: ghapp agent start"),
+            ClientError::Gone => (ErrorCode::AgentGone, "run: ghapp agent start"),
             ClientError::Silent { .. } | ClientError::Io(_) => (ErrorCode::AgentSilent, RESTART),
             ClientError::ForeignAgent { .. } => {
-                let hint = format!("rm {}", shell_word(&endpoint.to_string()));
+                let hint = format!("run: rm {}", shell_word(&endpoint.to_string()));
                 return Self::new(ErrorCode::UnsafeEndpoint, format!("{error} ({endpoint})")).hint(hint);
             }
             ClientError::Version { .. } | ClientError::Garbled(_) => (ErrorCode::VersionMismatch, RESTART),
@@ -99,8 +99,11 @@ impl CliError {
     }
 }
 
+/// How an App is added; the next step of everybody who has none.
+pub(super) const LOG_IN: &str = "run: ghapp login --pem FILE --app-id N";
+
 /// The way out of every disagreement with a running agent: the next command starts it anew.
-const RESTART: &str = "ghapp agent stop";
+const RESTART: &str = "run: ghapp agent stop";
 
 impl From<WireError> for CliError {
     fn from(error: WireError) -> Self {
@@ -114,7 +117,7 @@ impl From<EndpointError> for CliError {
             EndpointError::BadPath { .. } => (ErrorCode::Usage, None),
             EndpointError::Unsafe { directory, .. } => (
                 ErrorCode::UnsafeEndpoint,
-                Some(format!("chmod 0700 {}", shell_word(&directory.display().to_string()))),
+                Some(format!("run: chmod 0700 {}", shell_word(&directory.display().to_string()))),
             ),
             EndpointError::NoHome | EndpointError::Io { .. } => {
                 (ErrorCode::AgentNotStarted, Some("name a place with --socket or GHAPP_SOCKET".to_owned()))
@@ -128,10 +131,10 @@ impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
         let (code, hint) = match error {
             StartError::Endpoint(error) => return error.into(),
-            StartError::Forbidden => (ErrorCode::AgentNotRunning, "ghapp agent start"),
+            StartError::Forbidden => (ErrorCode::AgentNotRunning, "run: ghapp agent start"),
             StartError::UnderSudo => (ErrorCode::AgentNotRunning, "run it without sudo"),
             StartError::NoProgram { .. } => (ErrorCode::AgentNotStarted, "install ghapp-agent beside ghapp"),
-            _ => (ErrorCode::AgentNotStarted, "ghapp agent start --foreground"),
+            _ => (ErrorCode::AgentNotStarted, "run: ghapp agent start --foreground"),
         };
         Self::new(code, error.to_string()).hint(hint).caused_by(error)
     }

@@ -9,7 +9,7 @@ use ghapp_protocol::remote::{Host, Owner};
 use ghapp_protocol::secret::Secret;
 
 use super::arguments;
-use super::failure::CliError;
+use super::failure::{CliError, LOG_IN};
 use super::pem::PemSource;
 use super::{Session, apps, setup_git, wording};
 use crate::model::{ApiUrl, StoreKind};
@@ -49,9 +49,8 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
 }
 
 fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
-    let example = "ghapp login --pem FILE --app-id N";
     let Some(pem) = &arguments.pem else {
-        return Err(CliError::usage("login needs the file with the App's private key: --pem FILE").hint(example));
+        return Err(CliError::usage("login needs the file with the App's private key: --pem FILE").hint(LOG_IN));
     };
     if arguments.app_id.is_none() && arguments.client_id.is_none() {
         return Err(CliError::usage("login needs to know which App: --app-id N or --client-id ID")
@@ -59,7 +58,7 @@ fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
     }
     let source = PemSource::of(pem.clone())?;
     if arguments.delete_pem && source == PemSource::Stdin {
-        return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(example));
+        return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
     }
     Ok(source)
 }

@@ -33,7 +33,7 @@ use clap::Parser;
 use arguments::{Arguments, Command, Global};
 use connection::Connection;
 use failure::CliError;
-use output::{Output, Volume};
+use output::{ColorChoice, Output, Volume};
 
 use crate::config::config_file;
 use crate::model::AppName;
@@ -47,11 +47,7 @@ const APP_VARIABLE: &str = "GHAPP_APP";
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help goes to stdout, a usage error to stderr; nobody may be left to read it.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return refuse(&error),
     };
     let Arguments { global, command } = arguments;
     let volume = match (global.quiet, global.verbose) {
@@ -66,6 +62,24 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Prints help on stdout, or on stderr what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    if SECRET_MARKS.iter().any(|mark| text.contains(mark)) {
+        // clap repeats what it does not understand.
+        let error = CliError::usage("there is a key or a token on the command line, where other users can see it")
+            .hint("give a key with --pem FILE, or on standard input with --pem -");
+        Output::new(Volume::Normal, ColorChoice::Auto).failure(&error);
+        return ExitCode::from(error.code.exit());
+    }
+    // Nobody may be left to read it.
+    drop(error.print());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What a private key begins with, and GitHub's tokens (GitHub docs, "About authentication to GitHub", token formats).
+const SECRET_MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr_", "github_pat_"];
+
 /// What every command is given.
 struct Session<'a> {
     output: &'a Output,
@@ -79,11 +93,7 @@ struct Session<'a> {
 fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, CliError> {
     let config = config_file(global.config.clone())?;
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let in_environment = variable(CONFIG_VARIABLE);
-    let explicit = global.config.is_some() || in_environment.is_some();
-    if explicit && in_environment.as_deref() != Some(config.as_os_str()) {
-        return run_again_with(&config.into_os_string());
-    }
+    let explicit = global.config.is_some() || variable(CONFIG_VARIABLE).is_some();
     let session = Session {
         output,
         agent: Connection::new(global.socket.as_deref(), explicit.then(|| config.clone()), output)?,
@@ -114,14 +124,4 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
 fn app_from_environment(value: &OsString) -> Result<AppName, CliError> {
     let name = value.to_str().and_then(|name| AppName::parse(name).ok());
     name.ok_or_else(|| CliError::usage(format!("{APP_VARIABLE} does not hold an App's name")))
-}
-
-/// Runs this program once more with `GHAPP_CONFIG` set to the absolute path of the file that was asked for.
-///
-/// An agent that is started on the way reads its file's name there, and a program cannot change its own environment safely.
-fn run_again_with(config: &OsString) -> Result<ExitCode, CliError> {
-    let program = std::env::current_exe().map_err(agent::cannot_run)?;
-    let mut command = std::process::Command::new(program);
-    command.args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config);
-    agent::replace_process(command)
 }

@@ -30,7 +30,7 @@ impl PemSource {
         if text.contains("-----BEGIN") || text.contains('\n') {
             // Not repeated: it is the key.
             return Err(CliError::usage("--pem takes a file's name and not the key itself")
-                .hint("ghapp login --pem - --app-id N < KEYFILE"));
+                .hint("run: ghapp login --pem - --app-id N < KEYFILE"));
         }
         if text == "-" {
             return Ok(Self::Stdin);

@@ -152,7 +152,8 @@ fn configured_host(session: &Session<'_>) -> Result<Host, CliError> {
     if let Some(name) = &session.app {
         return match config.app(name) {
             Some(app) => Ok(app.host.clone()),
-            None => Err(CliError::new(ErrorCode::NotConfigured, format!("no App is called {name}")).hint("ghapp apps")),
+            None => Err(CliError::new(ErrorCode::NotConfigured, format!("no App named {name} is configured"))
+                .hint("run: ghapp apps")),
         };
     }
     let mut hosts: Vec<&Host> = config.apps.iter().map(|app| &app.host).collect();
@@ -161,9 +162,9 @@ fn configured_host(session: &Session<'_>) -> Result<Host, CliError> {
     match hosts[..] {
         [host] => Ok(host.clone()),
         [] => Err(CliError::new(ErrorCode::NotConfigured, "no App is configured, so --host is needed")
-            .hint("ghapp setup-git --host github.com")),
+            .hint("run: ghapp setup-git --host github.com")),
         [first, ..] => Err(CliError::usage(format!("there are Apps on {} hosts, so --host is needed", hosts.len()))
-            .hint(format!("ghapp setup-git --host {first}"))),
+            .hint(format!("run: ghapp setup-git --host {first}"))),
     }
 }
 

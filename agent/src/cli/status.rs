@@ -151,7 +151,7 @@ fn print(
         line("leases", &status.leases.to_string())?;
     }
     if apps.is_empty() {
-        output.talk("no App is configured; add one with: ghapp login");
+        output.talk("no App is configured; add one with: ghapp login --pem FILE --app-id N");
         return Ok(());
     }
     let rows: Vec<_> = apps.iter().map(|(app, seen)| row(app, seen)).collect();

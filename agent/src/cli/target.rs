@@ -86,7 +86,7 @@ fn describe(error: TargetError, what: &str, set: Option<&str>) -> CliError {
     };
     let error = CliError::usage(message);
     match secure.and_then(|target| target.url()) {
-        Some(url) => error.hint(format!("{} {}", set.unwrap_or("ghapp token"), shell_word(&url))),
+        Some(url) => error.hint(format!("run: {} {}", set.unwrap_or("ghapp token"), shell_word(&url))),
         None => error,
     }
 }
@@ -121,7 +121,7 @@ mod tests {
             let error = parse(url).unwrap_err();
             assert_eq!(error, TargetError::Ssh(Some(target(Some("github.com")))), "{url}");
             let error = describe(error, "the remote origin", Some("git remote set-url origin"));
-            assert_eq!(error.hint.unwrap(), "git remote set-url origin https://github.com/acme/web.git");
+            assert_eq!(error.hint.unwrap(), "run: git remote set-url origin https://github.com/acme/web.git");
         }
         assert!(matches!(parse("http://github.com/acme/web"), Err(TargetError::PlainHttp(Some(_)))));
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::arguments::Token;
-use super::failure::CliError;
+use super::failure::{CliError, LOG_IN};
 use super::json::{Repositories, SCHEMA, Time};
 use super::target::Target;
 use crate::model::Permissions;
@@ -39,8 +39,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliErr
         None => full_name.to_string(),
     };
     let login = match &host {
-        Some(host) => format!("ghapp login --host {host}"),
-        None => "ghapp login".to_owned(),
+        Some(host) => format!("run: ghapp login --pem FILE --app-id N --host {host}"),
+        None => LOG_IN.to_owned(),
     };
     let reply = session.agent.ask_slow(Call::Token(TokenCall {
         host,
@@ -81,7 +81,7 @@ fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result
 fn guard_terminal(terminal: bool, show: bool) -> Result<(), CliError> {
     if terminal && !show {
         return Err(CliError::new(ErrorCode::TokenOnTerminal, "the token would be shown on your terminal")
-            .hint("ghapp token --show, or let a program read it: $(ghapp token)"));
+            .hint("to see it: ghapp token --show; to use it: $(ghapp token)"));
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
     for part in text.split(',') {
         let (name, level) = part.trim().split_once('=').ok_or_else(|| {
             CliError::usage("--permissions takes NAME=LEVEL pairs")
-                .hint("ghapp token --permissions contents=read,issues=write")
+                .hint("run: ghapp token --permissions contents=read,issues=write")
         })?;
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(CliError::usage("--permissions names a permission twice"));
@@ -107,7 +107,7 @@ fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
 fn repository(text: &str) -> Result<RepositoryName, CliError> {
     RepositoryName::parse(text.trim()).map_err(|_| {
         CliError::usage("--repositories takes the names of repositories without their owner")
-            .hint("ghapp token OWNER/web --repositories api,docs")
+            .hint("run: ghapp token OWNER/web --repositories api,docs")
     })
 }
 

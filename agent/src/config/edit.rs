@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{ConfigError, load};
+use super::{Config, ConfigError, load, parse};
 use crate::model::{ApiUrl, App, AppName};
 
 /// Why the file was not changed. It then stands as it was.
@@ -32,8 +32,24 @@ pub enum EditError {
     },
 }
 
-/// Adds an App, or replaces the one of the same name. Returns the configuration that the file now holds.
-pub fn add_app(path: &Path, app: &App) -> Result<super::Config, EditError> {
+/// A change that has been checked and not yet been written.
+pub struct Edit {
+    path: PathBuf,
+    text: String,
+    config: Config,
+}
+
+impl Edit {
+    /// Writes the file. Returns the configuration that it now holds.
+    pub fn write(self) -> Result<Config, EditError> {
+        let Self { path, text, config } = self;
+        replace(&path, &text).map_err(|source| EditError::Write { path, source })?;
+        Ok(config)
+    }
+}
+
+/// Adds an App, or replaces the one of the same name.
+pub fn add_app(path: &Path, app: &App) -> Result<Edit, EditError> {
     change(path, |apps| {
         let position = position(apps, &app.name);
         let mut table = position.and_then(|at| apps.get(at)).cloned().unwrap_or_default();
@@ -45,8 +61,8 @@ pub fn add_app(path: &Path, app: &App) -> Result<super::Config, EditError> {
     })
 }
 
-/// Removes an App. Its rules stay, and so does the file when one of them still names it.
-pub fn remove_app(path: &Path, name: &AppName) -> Result<super::Config, EditError> {
+/// Removes an App. Its rules stay; when one of them still names it, that is the error.
+pub fn remove_app(path: &Path, name: &AppName) -> Result<Edit, EditError> {
     change(path, |apps| {
         if let Some(at) = position(apps, name) {
             apps.remove(at);
@@ -81,7 +97,7 @@ fn fill(table: &mut Table, app: &App) {
     set("key", app.key.as_ref().map(|key| value(key.as_str())));
 }
 
-fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<super::Config, EditError> {
+fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<Edit, EditError> {
     load(path)?; // a file with a mistake is not touched, and neither is one that others can write
     let write = |source| EditError::Write { path: path.to_owned(), source };
     let text = match fs::read_to_string(path) {
@@ -97,9 +113,8 @@ fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<super::C
         document.remove("app");
     }
     let text = document.to_string();
-    let config = super::parse(&text, path)?;
-    replace(path, &text).map_err(write)?;
-    Ok(config)
+    let config = parse(&text, path)?;
+    Ok(Edit { path: path.to_owned(), text, config })
 }
 
 /// Writes the file anew beside the old one and renames it: a crash leaves one of the two, whole.

@@ -7,7 +7,7 @@ mod position;
 
 use std::time::Duration;
 
-pub use edit::{EditError, add_app, remove_app};
+pub use edit::{Edit, EditError, add_app, remove_app};
 pub use load::{ConfigError, load, parse};
 pub use paths::{PathsError, audit_file, config_file};
 

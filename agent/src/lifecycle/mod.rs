@@ -2,7 +2,6 @@
 
 mod activation;
 mod detach;
-mod hardening;
 mod listener;
 mod ready;
 mod signals;
@@ -24,7 +23,6 @@ use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 
 pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure};
-pub use hardening::harden;
 
 /// How often the agent looks whether its socket is still its own. One that was displaced, or whose runtime directory vanished at
 /// logout, has no clients any more and leaves.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::LeaseId;
+use crate::error::WireError;
 use crate::remote::{Host, RepositoryName};
 use crate::secret::{self, Secret};
 use crate::token_hash::TokenHash;
@@ -89,7 +90,7 @@ pub struct Revoked {
     pub unknown: Vec<LeaseId>,
     /// Still alive at GitHub, with the reason; the agent no longer hands them out.
     #[serde(default)]
-    pub failed: Vec<(LeaseId, String)>,
+    pub failed: Vec<(LeaseId, WireError)>,
 }
 
 /// What became of an App that was to be forgotten.

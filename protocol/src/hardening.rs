@@ -1,8 +1,10 @@
-//! Closes doors to the agent's memory. Not a perfect protection: root and a debugger that was there first are not stopped.
+//! Closes doors to the memory of our programs: the agent holds keys and tokens, the others hold one for a moment.
+//!
+//! Not a perfect protection: root, and a debugger that was there first, are not stopped.
 
 /// Makes this process hard to read for other processes of the same user: no core dump, no ptrace, no `/proc/PID/mem`.
 ///
-/// Must be called again after every `execve`, which resets it; so each agent process calls it first of all.
+/// Must be called again after every `execve`, which resets it; so each program calls it first of all.
 #[cfg(target_os = "linux")]
 pub fn harden() {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -1,0 +1,11 @@
+//! The real `ghapp` program, against an agent that follows a script and against real git.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+mod agent;
+mod errors;
+mod listings;
+mod login;
+mod setup_git;
+mod support;
+mod token;
