@@ -52,6 +52,14 @@ impl Installations {
         (age < life).then_some(&entry.remembered)
     }
 
+    /// The installation that an owner had when GitHub was last asked, however long ago.
+    pub fn last_known(&self, app: &AppName, owner: &Owner) -> Option<&Installation> {
+        match &self.by_owner.get(&(app.clone(), owner.clone()))?.remembered {
+            Remembered::Installed(installation) => Some(installation),
+            Remembered::Absent => None,
+        }
+    }
+
     /// Remembers GitHub's answer about an owner.
     pub fn put(&mut self, app: &AppName, owner: &Owner, found: Option<Installation>, now: Moment) {
         if self.by_owner.len() >= MAX_OWNERS {

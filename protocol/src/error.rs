@@ -141,6 +141,8 @@ error_codes! {
     DeadlinePassed = "E48", exit 8, Stop;
     /// git itself failed or is missing.
     Git = "E49", exit 1, NextHelper;
+    /// Servers refused fresh tokens of a scope again and again; it has to wait for the next.
+    TokensRefused = "E50", exit 7, Stop;
 }
 
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.

@@ -108,6 +108,17 @@ pub(super) fn too_short(app: &App, left: i64, least: i64) -> WireError {
     WireError::new(ErrorCode::TokenTooShort, cause).hint("check this machine's clock, or lower min_ttl in config.toml")
 }
 
+/// Why a scope gets no token for a while: servers refused the last ones.
+pub(super) fn cooling(app: &App, next: i64) -> WireError {
+    let cause = format!(
+        "{} refused fresh tokens of {} again and again; the next is minted at {}",
+        app.host,
+        app.name,
+        time(next)
+    );
+    WireError::new(ErrorCode::TokensRefused, cause).hint("try again then; see who asks: ghapp leases")
+}
+
 pub(super) fn no_key(app: &App) -> WireError {
     let cause = format!("the App {} is configured but has no key here", app.name);
     WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
@@ -177,7 +188,8 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
         GitHubError::UnknownApp => new(ErrorCode::UnknownApp, format!("{host} has no App with the id {issuer}"))
             .hint("compare the App ID on the App's settings page, and the host"),
         GitHubError::RateLimited { until } => {
-            new(ErrorCode::RateLimited, format!("{host} limits the rate of {name} until {}", time(*until)))
+            let until = until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
+            new(ErrorCode::RateLimited, format!("{host} limits the rate of {name}{until}"))
                 .hint("wait; tokens that are alive go on working")
         }
         GitHubError::Unavailable(_) => new(ErrorCode::GitHubUnavailable, format!("{host}: {error}"))

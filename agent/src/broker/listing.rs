@@ -8,6 +8,7 @@ use ghapp_protocol::message::{
     AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, Revoke, Revoked, Status, StoreStatus,
 };
 
+use super::ask::pending;
 use super::{Broker, explain};
 use crate::keystore::{KeyStores, StoreError};
 use crate::model::{App, Caller, Installation};
@@ -81,12 +82,8 @@ impl Broker {
         let config = self.config()?;
         let app = config.apps.iter().find(|app| app.name.as_str() == name);
         let app = app.ok_or_else(|| explain::unknown_app(name))?;
-        let jwt = self.jwt(app).await?;
-        let mut listed = self.github.installations(app, &jwt).await;
-        if let Some(jwt) = self.signed_anew(app, listed.as_ref().err()).await? {
-            listed = self.github.installations(app, &jwt).await;
-        }
-        let listed = listed.map_err(|error| explain::github(&error, app))?;
+        let call = |jwt| pending(async move { self.github.installations(app, &jwt).await });
+        let listed = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
         self.state().installations.replace(&app.name, listed);
         Ok(())
     }
@@ -115,13 +112,14 @@ impl Broker {
         self.state().config.agent.revoke_on_stop
     }
 
-    /// Takes tokens out of the cache first, so that nobody is handed one while it dies, and then kills them at GitHub.
+    /// Keeps tokens from being handed out first, and then kills them at GitHub. One that GitHub could not be told about stays
+    /// listed, so that it can be tried again.
     pub(super) async fn revoke_where(self: &Arc<Self>, which: impl Fn(&TokenLease) -> bool) -> Revoked {
         let now = self.clock.now();
         let taken: Vec<_> = {
             let mut state = self.state();
             let ids: Vec<_> = state.tokens.live(now).filter(|lease| which(lease)).map(|lease| lease.id).collect();
-            ids.into_iter().filter_map(|id| state.tokens.remove(id)).collect()
+            ids.into_iter().filter_map(|id| state.tokens.retire(id).cloned()).collect()
         };
         let mut outcome = Revoked::default();
         for batch in taken.chunks(REVOKED_AT_ONCE) {
@@ -132,9 +130,12 @@ impl Broker {
             }
             for (id, task) in tasks {
                 match task.await {
-                    Ok(Ok(())) => outcome.revoked.push(id),
+                    Ok(Ok(())) => {
+                        self.state().tokens.remove(id);
+                        outcome.revoked.push(id);
+                    }
                     Ok(Err(error)) => outcome.failed.push((id, error)),
-                    Err(_) => outcome.failed.push((id, super::mint::panicked())),
+                    Err(_) => outcome.failed.push((id, super::panicked())),
                 }
             }
         }

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::remote::{FullName, Owner};
-use tracing::{info, warn};
+use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
+use tracing::info;
 
-use super::{Broker, explain};
+use super::ask::{self, pending};
+use super::{Broker, explain, panicked};
 use crate::clock::Moment;
 use crate::github::{GitHubError, MintRepositories, RepositoryInstallation};
 use crate::installation::Remembered;
 use crate::lineage;
 use crate::model::{App, Caller, Installation, InstallationToken, RepositorySet, TokenScope};
-use crate::signer::{self, AppJwt};
-use crate::token::{Minted, Role, TokenLease};
+use crate::token::{Minted, Refresh, Role, TokenLease};
 
-/// A JWT with less life than this is not used: the call it is for may take its time.
-const JWT_MARGIN: i64 = 120;
 /// How long a repository is believed not to be part of an installation. Short, as for owners.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Most refusals that are remembered; they are short-lived, so the map is simply emptied.
@@ -38,6 +36,10 @@ pub(super) struct Mint {
     pub(super) installation: Installation,
     pub(super) scope: TokenScope,
     pub(super) min_ttl: Duration,
+    /// The repository that git is about to use the token for; none when it is not for git.
+    pub(super) for_git: Option<RepositoryName>,
+    /// Mint although there is a token: it is replaced ahead of its end.
+    pub(super) ahead: bool,
 }
 
 /// GitHub's recent word that a repository is not part of an installation.
@@ -80,16 +82,19 @@ impl Broker {
                 async move { broker.look_up(&app, &owner).await }
             })
             .await;
-        outcome.unwrap_or_else(|| Err(panicked()))
+        match outcome.unwrap_or_else(|| Err(panicked())) {
+            // While GitHub cannot be asked, what it said last is still the best there is: tokens at hand go on being served.
+            Err(error) if is_outage(&error) => {
+                let last = self.state().installations.last_known(&app.name, owner).cloned();
+                last.map(Some).ok_or(error)
+            }
+            outcome => outcome,
+        }
     }
 
     async fn look_up(self: &Arc<Self>, app: &App, owner: &Owner) -> Result<Option<Installation>, WireError> {
-        let jwt = self.jwt(app).await?;
-        let mut found = self.github.installation_of_owner(app, &jwt, owner).await;
-        if let Some(jwt) = self.signed_anew(app, found.as_ref().err()).await? {
-            found = self.github.installation_of_owner(app, &jwt, owner).await;
-        }
-        let found = found.map_err(|error| explain::github(&error, app))?;
+        let call = |jwt| pending(async move { self.github.installation_of_owner(app, &jwt, owner).await });
+        let found = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
         // An enterprise installation reaches no repository of an organization.
         let found = found.filter(|installation| installation.account.is_some());
         let now = self.clock.now();
@@ -119,6 +124,12 @@ impl Broker {
     }
 
     async fn mint(self: Arc<Self>, mut mint: Mint, caller: &Caller) -> Result<TokenLease, WireError> {
+        let now = self.clock.now();
+        // Somebody's mint may have ended between our look at the cache and this one.
+        let at_hand = self.state().tokens.peek(&mint.scope, mint.min_ttl, now).cloned();
+        if let Some(lease) = at_hand.filter(|_| !mint.ahead) {
+            return Ok(lease);
+        }
         let requested_by = lineage::describe(caller);
         let token = match self.ask_for_token(&mint).await? {
             // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
@@ -137,17 +148,19 @@ impl Broker {
         let mut token = token.map_err(|error| self.refused(&mint, &error))?;
         // GitHub's clock said when it dies; ours is the one that everybody here compares with.
         token.expires_at -= self.skew(&mint.app);
+        self.prove(&mint, &token).await;
         let at = self.clock.now();
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
-        if token.expires_at.saturating_sub(at.wall) < least {
-            return Err(explain::too_short(&mint.app, token.expires_at - at.wall, least));
+        let life = token.expires_at.saturating_sub(at.wall);
+        if life < least {
+            return Err(explain::too_short(&mint.app, life, least));
         }
+        let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, ask::chance());
         let account = mint.installation.account_name();
-        let mut state = self.state();
-        let minted = Minted { token, account, requested_by, at };
-        let id = state.tokens.put(mint.scope.clone(), minted.clone());
-        drop(state);
-        Ok(TokenLease { id, scope: mint.scope, minted, last_used: at, uses: 1 })
+        let minted =
+            self.state().tokens.put(mint.scope.clone(), Minted { token, account, requested_by, at, refresh }).clone();
+        self.refresh_in_time(mint, minted.id, caller.clone());
+        Ok(minted)
     }
 
     async fn ask_for_token(self: &Arc<Self>, mint: &Mint) -> Result<Result<InstallationToken, GitHubError>, WireError> {
@@ -164,12 +177,18 @@ impl Broker {
         repositories: MintRepositories<'_>,
     ) -> Result<Result<InstallationToken, GitHubError>, WireError> {
         let Mint { app, installation, scope, .. } = mint;
-        let jwt = self.jwt(app).await?;
-        let mut token = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
-        if let Some(jwt) = self.signed_anew(app, token.as_ref().err()).await? {
-            token = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
-        }
-        Ok(token)
+        let call = |jwt| {
+            pending(async move {
+                let outcome = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
+                if let Err(error) = &outcome
+                    && error.may_have_happened()
+                {
+                    self.admit_lost_answer(mint, error);
+                }
+                outcome
+            })
+        };
+        self.ask(app, call).await
     }
 
     /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
@@ -180,9 +199,9 @@ impl Broker {
         };
         let name = FullName { owner: mint.owner.clone(), repository: repository.clone() };
         let app = &mint.app;
-        let jwt = self.jwt(app).await?;
-        let found = self.github.installation_of_repository(app, &jwt, &name).await;
-        match found {
+        let name = &name;
+        let call = |jwt| pending(async move { self.github.installation_of_repository(app, &jwt, name).await });
+        match self.ask(app, call).await? {
             Ok(RepositoryInstallation::Moved { repository_id }) => {
                 info!(%name, repository_id, "the repository was renamed");
                 self.mint_for(mint, MintRepositories::Id(repository_id)).await
@@ -219,70 +238,12 @@ impl Broker {
         }
         explained
     }
-
-    /// After a call that failed: a new app JWT if GitHub refused the old one because of the clock and told its own time.
-    ///
-    /// The difference is remembered, so that it costs one call and not one per call. A second refusal is final.
-    pub(super) async fn signed_anew(
-        self: &Arc<Self>,
-        app: &App,
-        error: Option<&GitHubError>,
-    ) -> Result<Option<AppJwt>, WireError> {
-        let Some(GitHubError::Clock { server_time: Some(server_time) }) = error else {
-            return Ok(None);
-        };
-        let skew = server_time - self.clock.now().wall;
-        warn!(app = %app.name, skew, "this machine's clock differs from GitHub's");
-        {
-            let mut state = self.state();
-            state.skew.insert(app.name.clone(), skew);
-            state.jwts.remove(&app.name);
-        }
-        self.jwt(app).await.map(Some)
-    }
-
-    /// An app JWT: the one at hand, or signed once for all who ask.
-    pub(super) async fn jwt(self: &Arc<Self>, app: &App) -> Result<AppJwt, WireError> {
-        let server_now = self.server_now(app);
-        let at_hand = self.state().jwts.get(&app.name).cloned();
-        if let Some(jwt) = at_hand.filter(|jwt| jwt.expires_at - server_now > JWT_MARGIN) {
-            return Ok(jwt);
-        }
-        let (outcome, _) = self
-            .jwts
-            .join(app.name.clone(), || {
-                let (broker, app) = (Arc::clone(self), app.clone());
-                async move { broker.sign(&app).await }
-            })
-            .await;
-        outcome.unwrap_or_else(|| Err(panicked()))
-    }
-
-    /// Reads the key, signs, and lets go of the key.
-    async fn sign(&self, app: &App) -> Result<AppJwt, WireError> {
-        let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
-        let key = self.stores.load(app.store, &id).await;
-        let key = key.map_err(|error| explain::store(&error, app))?;
-        let fingerprint = signer::fingerprint(&key).map_err(|_| explain::damaged_key(app))?;
-        if fingerprint != id.fingerprint {
-            return Err(explain::damaged_key(app)); // somebody put another key under our name
-        }
-        let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
-        let jwt = jwt.map_err(|_| explain::damaged_key(app))?;
-        self.state().jwts.insert(app.name.clone(), jwt.clone());
-        Ok(jwt)
-    }
-
-    fn server_now(&self, app: &App) -> i64 {
-        self.clock.now().wall.saturating_add(self.skew(app))
-    }
-
-    /// GitHub's clock minus ours, as far as we know.
-    fn skew(&self, app: &App) -> i64 {
-        self.state().skew.get(&app.name).copied().unwrap_or(0)
-    }
 }
 
-pub(super) fn panicked() -> WireError {
-    WireError::new(ErrorCode::Internal, "the agent met an error of its own; its log says more")
+/// Whether a failure says nothing about what was asked, only that GitHub could not be asked.
+fn is_outage(error: &WireError) -> bool {
+    matches!(
+        error.code,
+        ErrorCode::Unreachable | ErrorCode::GitHubUnavailable | ErrorCode::RateLimited | ErrorCode::ProxyRefused
+    )
 }

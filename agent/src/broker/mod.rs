@@ -3,23 +3,25 @@
 //! One `get`: [`crate::policy`] decides, [`mint`] finds the installation and mints unless [`crate::token`] has a token,
 //! [`explain`] makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
+mod ask;
 mod explain;
+mod fresh;
 mod listing;
 mod login;
 mod mint;
 mod scope;
+mod serve;
 
 pub use listing::Listening;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ghapp_protocol::TOKEN_USERNAME;
-use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
+use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Lease, Reply, TokenCall, TokenReply};
-use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
+use ghapp_protocol::remote::{Owner, RepositoryName};
 use tracing::info;
 
 use crate::audit::{Audit, Record};
@@ -28,13 +30,11 @@ use crate::config::{self, Config};
 use crate::github::GitHub;
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
-use crate::model::{App, AppName, Caller, Installation, OnFailure, Permissions, Reach, RepositorySet, TokenScope};
-use crate::policy::{self, Decision, Grant};
-use crate::signer::AppJwt;
-use crate::token::{Flights, Role, TokenCache, TokenLease};
+use crate::model::{AppJwt, AppName, Caller, Installation, TokenScope};
+use crate::patience::Breakers;
+use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
 use mint::{Absence, MintKey};
-use scope::{asked_permissions, asked_set, granted, only_host};
 
 /// What the agent knows and can do. Shared by all connections.
 pub struct Broker {
@@ -59,6 +59,10 @@ struct State {
     jwts: HashMap<AppName, AppJwt>,
     /// GitHub's clock minus ours, in seconds, per App: learned when GitHub refused a JWT because of the time.
     skew: HashMap<AppName, i64>,
+    /// Apps that GitHub asked to wait.
+    breakers: Breakers,
+    /// Scopes whose tokens servers refused lately.
+    cooling: Cooling,
     /// Repositories that GitHub just said are not part of an installation.
     refused: HashMap<TokenScope, Absence>,
 }
@@ -84,6 +88,8 @@ impl Broker {
             tokens: TokenCache::default(),
             jwts: HashMap::new(),
             skew: HashMap::new(),
+            breakers: Breakers::default(),
+            cooling: Cooling::default(),
             refused: HashMap::new(),
         };
         Self {
@@ -155,7 +161,14 @@ impl Broker {
         let started = self.clock.now();
         let mut record = new_record("erase", caller, started);
         record.host = Some(erase.host.to_string());
-        let dropped = self.state().tokens.erase(&erase.hashed_token);
+        let dropped = {
+            let mut state = self.state();
+            let dropped = state.tokens.erase(&erase.hashed_token);
+            if let Some(lease) = &dropped {
+                state.cooling.refused(&lease.scope, started);
+            }
+            dropped
+        };
         // A password of another helper comes here too; its hash stays out of the log.
         record.hashed_token = dropped.as_ref().map(|lease| lease.minted.token.hash);
         record.lease = dropped.as_ref().map(|lease| lease.id);
@@ -184,176 +197,6 @@ impl Broker {
         }
     }
 
-    /// Finds out who may serve a remote and gets the token. `None`: not ours.
-    async fn serve(
-        self: &Arc<Self>,
-        get: &Get,
-        caller: &Caller,
-        record: &mut Record,
-    ) -> Result<Option<Served>, WireError> {
-        let config = self.config()?;
-        if !config.knows(&get.host) {
-            return Ok(None);
-        }
-        let Get { host, repository, owners } = get;
-        let (decision, owner, name) = match (repository, owners.as_slice()) {
-            (Some(name), _) => {
-                let decision = policy::decide(&config.apps, &config.rules, host, name);
-                (decision, &name.owner, Some(&name.repository))
-            }
-            // The owner may come from elsewhere, but then only for rules that do not need the repository (decision 2).
-            (None, [owner]) => {
-                let decision = policy::decide_for_owner(&config.apps, &config.rules, host, owner);
-                (decision, owner, None)
-            }
-            (None, _) => return Err(explain::path_missing(host)),
-        };
-        let grants = match decision {
-            Decision::NoMatch => return Ok(None),
-            Decision::Deny { rule, on_failure } => {
-                record.rule = Some(rule.clone());
-                return Err(with_rule(explain::denied(host, &rule), on_failure));
-            }
-            Decision::Serve(grant) => vec![grant],
-            Decision::Candidates(grants) => grants,
-        };
-        let (grant, installation) = self.choose(&config, host, owner, grants).await?;
-        record.rule.clone_from(&grant.rule);
-        record.app = Some(grant.app.to_string());
-        let ours = |error: WireError| match grant.rule {
-            // A rule makes the remote ours, whatever GitHub says about it.
-            Some(_) => with_rule(error, grant.on_failure),
-            None => error,
-        };
-        let repositories = match (&grant.reach, name) {
-            (Reach::Requested, Some(name)) => RepositorySet::One(name.clone()),
-            (Reach::Requested, None) => return Err(explain::path_missing(host)),
-            (Reach::Installation, _) => RepositorySet::Installation,
-            (Reach::Named(names), Some(name)) if !names.contains(name) => {
-                return Err(ours(explain::outside_named_set(owner, name, grant.rule.as_deref())));
-            }
-            (Reach::Named(names), _) => RepositorySet::Named(names.clone()),
-        };
-        let app = configured(&config, &grant.app)?;
-        let permissions = granted(&grant.permissions, &installation, app).map_err(&ours)?;
-        let wanted = Wanted { app, owner, installation, repositories, permissions };
-        let min_ttl = config.agent.min_ttl;
-        self.lease(wanted, min_ttl, caller).await.map(Some).map_err(ours)
-    }
-
-    /// The same for `ghapp token`, which may ask for less than the rules allow, never for more.
-    async fn serve_person(
-        self: &Arc<Self>,
-        call: &TokenCall,
-        caller: &Caller,
-        record: &mut Record,
-    ) -> Result<Option<Served>, WireError> {
-        let config = self.config()?;
-        let host = match &call.host {
-            Some(host) => host.clone(),
-            None => only_host(&config)?,
-        };
-        record.host = Some(host.to_string());
-        let FullName { owner, repository } = &call.repository;
-        let decision = policy::decide(&config.apps, &config.rules, &host, &call.repository);
-        let mut grants = match decision {
-            Decision::NoMatch => return Ok(None),
-            Decision::Deny { rule, .. } => return Err(explain::denied(&host, &rule)),
-            Decision::Serve(grant) => vec![grant],
-            Decision::Candidates(grants) => grants,
-        };
-        if let Some(app) = &call.app {
-            grants.retain(|grant| grant.app.as_str() == app);
-            if grants.is_empty() {
-                return Err(explain::app_not_for(app, &host, owner));
-            }
-        }
-        let (grant, installation) = self.choose(&config, &host, owner, grants).await?;
-        record.rule.clone_from(&grant.rule);
-        record.app = Some(grant.app.to_string());
-        let app = configured(&config, &grant.app)?;
-        let repositories = asked_set(call, repository, &grant)?;
-        let allowed = if call.permissions.is_empty() {
-            granted(&grant.permissions, &installation, app)?
-        } else {
-            asked_permissions(call, &grant, &installation, app)?
-        };
-        let min_ttl = call.min_ttl.map_or(config.agent.min_ttl, Duration::from_secs);
-        let wanted = Wanted { app, owner, installation, repositories, permissions: allowed };
-        self.lease(wanted, min_ttl, caller).await.map(Some)
-    }
-
-    /// Picks the App that is installed on the owner. Never the first of several, and never one when a lookup failed: an error
-    /// is ignorance, not absence.
-    async fn choose(
-        self: &Arc<Self>,
-        config: &Arc<Config>,
-        host: &Host,
-        owner: &Owner,
-        grants: Vec<Grant>,
-    ) -> Result<(Grant, Installation), WireError> {
-        let mut installed = Vec::new();
-        let mut missing = Vec::new();
-        for grant in grants {
-            let app = configured(config, &grant.app)?;
-            let rule = |error| match grant.rule {
-                Some(_) => with_rule(error, grant.on_failure),
-                None => error,
-            };
-            match self.installation(app, owner).await.map_err(rule)? {
-                Some(installation) => installed.push((grant, installation)),
-                None => missing.push(rule(explain::not_installed(app, owner))),
-            }
-        }
-        match installed.len() {
-            1 => Ok(installed.remove(0)),
-            0 if missing.len() == 1 => Err(missing.remove(0)),
-            0 => Err(explain::none_installed(host, owner)),
-            _ => {
-                let names: Vec<_> = installed.iter().map(|(grant, _)| grant.app.as_str()).collect();
-                Err(explain::ambiguous(host, owner, &names))
-            }
-        }
-    }
-
-    /// The token for a scope: from the cache, or minted, by us or by whoever asked first.
-    async fn lease(
-        self: &Arc<Self>,
-        wanted: Wanted<'_>,
-        min_ttl: Duration,
-        caller: &Caller,
-    ) -> Result<Served, WireError> {
-        let Wanted { app, owner, installation, repositories, permissions } = wanted;
-        let scope = TokenScope {
-            app: app.name.clone(),
-            host: app.host.clone(),
-            installation: installation.id,
-            repositories,
-            permissions,
-        };
-        let now = self.clock.now();
-        {
-            let mut state = self.state();
-            if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
-                return Ok(Served { lease: lease.clone(), source: "hit" });
-            }
-            if let Some(error) = Absence::still(&mut state.refused, &scope, now) {
-                return Err(error);
-            }
-        }
-        if let Some(since) = &installation.suspended_at {
-            return Err(explain::suspended(app, &installation, since));
-        }
-        let mint = mint::Mint { app: app.clone(), owner: owner.clone(), installation, scope, min_ttl };
-        self.mint_once(mint, caller).await.map(|(lease, role)| Served {
-            lease,
-            source: match role {
-                Role::Led => "mint",
-                Role::Joined => "joined",
-            },
-        })
-    }
-
     fn config(&self) -> Result<Arc<Config>, WireError> {
         let state = self.state();
         match &state.config_error {
@@ -375,6 +218,7 @@ impl Broker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes down how a question ended.
     fn finish(&self, mut record: Record, started: Moment, reply: &Reply) {
         if record.outcome.is_empty() {
             record.outcome = match reply {
@@ -385,20 +229,16 @@ impl Broker {
                 _ => "ok".to_owned(),
             };
         }
+        self.write(record, started);
+    }
+
+    /// Writes down a decision and how long it took.
+    fn write(&self, mut record: Record, started: Moment) {
         let elapsed = self.clock.now().boot.saturating_sub(started.boot);
         record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        info!(call = record.call, outcome = %record.outcome, us = record.us, "answered");
+        info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
         self.audit.record(record);
     }
-}
-
-/// A token that is needed.
-struct Wanted<'a> {
-    app: &'a App,
-    owner: &'a Owner,
-    installation: Installation,
-    repositories: RepositorySet,
-    permissions: Permissions,
 }
 
 fn new_record(call: &'static str, caller: &Caller, now: Moment) -> Record {
@@ -425,13 +265,7 @@ fn note(record: &mut Record, served: &Served) {
     record.hashed_token = Some(lease.minted.token.hash);
 }
 
-fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a App, WireError> {
-    // The configuration guarantees it for rules; candidates come from the same snapshot.
-    config.app(name).ok_or_else(|| WireError::new(ErrorCode::Internal, format!("the App {name} is gone")))
-}
-
-/// Makes a failure's next step the rule's: stop, or let the next helper try.
-fn with_rule(error: WireError, on_failure: OnFailure) -> WireError {
-    let git_next = on_failure.git_next().unwrap_or(GitNext::Stop);
-    WireError { git_next: Some(git_next), ..error }
+/// What to say when a task of our own panicked.
+fn panicked() -> WireError {
+    WireError::new(ErrorCode::Internal, "the agent met an error of its own; its log says more")
 }

@@ -9,8 +9,7 @@ use tracing::debug;
 use super::client::{Answer, GitHub};
 use super::error::{GitHubError, refusal};
 use super::types::{AppInfo, MintBody, RawInstallation, RawToken};
-use crate::model::{App, Installation, InstallationId, InstallationToken, Permissions};
-use crate::signer::AppJwt;
+use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, Permissions};
 
 /// Most pages of installations that are read: 10,000 installations.
 const MAX_PAGES: usize = 100;

@@ -20,6 +20,8 @@ const API_VERSION: &str = "2022-11-28";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take in all. GitHub itself gives up after 10 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the git front may take to say yes or no.
+const FRONT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is read: a page of 100 installations has about 200 kB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// How long an unused connection is kept.
@@ -79,6 +81,24 @@ impl GitHub {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, headers, body })
+    }
+
+    /// Makes a GET of something that is not the API and returns its status alone.
+    pub(super) async fn status(
+        &self,
+        app: &App,
+        url: &str,
+        username: &str,
+        password: &Secret,
+    ) -> Result<StatusCode, GitHubError> {
+        let request = self
+            .client(app)?
+            .get(url)
+            .basic_auth(username, Some(password.expose()))
+            .header("Git-Protocol", "version=2")
+            .timeout(FRONT_TIMEOUT);
+        let response = request.send().await;
+        response.map(|response| response.status()).map_err(|error| error::transport(&error, app.host.as_str()))
     }
 
     fn client(&self, app: &App) -> Result<Client, GitHubError> {

@@ -9,10 +9,6 @@ use super::types::RawError;
 
 /// Most of GitHub's own words that are repeated.
 const MAX_MESSAGE: usize = 200;
-/// How long to wait after a secondary limit that names no time. GitHub docs, "Rate limits for the REST API": "wait for at least
-/// one minute before retrying".
-const SECONDARY_WAIT: i64 = 60;
-
 /// Why GitHub did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GitHubError {
@@ -23,6 +19,8 @@ pub enum GitHubError {
         host: String,
         /// What happened, without URLs.
         reason: String,
+        /// Whether there was a connection, so that the request may have arrived.
+        connected: bool,
     },
     /// The certificate is not trusted.
     #[error("the certificate of {host} is not trusted: {reason}")]
@@ -69,8 +67,8 @@ pub enum GitHubError {
     /// Too many requests.
     #[error("GitHub asks to wait")]
     RateLimited {
-        /// Until when, in seconds since 1970.
-        until: i64,
+        /// Until when, in seconds since 1970, if it told.
+        until: Option<i64>,
     },
     /// There is no such thing, or the App may not see it.
     #[error("GitHub has no such thing")]
@@ -100,6 +98,18 @@ pub enum GitHubError {
     },
 }
 
+impl GitHubError {
+    /// Whether the same call may succeed in a moment: GitHub's hiccups and the network's.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
+    }
+
+    /// Whether GitHub may have done what it was asked although we have no answer. A mint then left a token that nobody holds.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Unreachable { connected: true, .. } | Self::Unavailable(_) | Self::Garbled(_))
+    }
+}
+
 /// Reads a refusal. `now` is the local wall clock, for relative waits.
 ///
 /// A 403 has four meanings (suspended, forbidden, primary limit, secondary limit), so headers and words decide, never the
@@ -108,8 +118,8 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
     let message = serde_json::from_slice::<RawError>(body).unwrap_or_default().message;
     let says = |words: &str| message.contains(words);
     let forbidden = matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
-    if forbidden && let Some(until) = limited_until(headers, &message, now) {
-        return GitHubError::RateLimited { until };
+    if forbidden && let Some(limited) = limit(headers, &message, now) {
+        return limited;
     }
     match status {
         StatusCode::UNAUTHORIZED if says("'exp'") || says("'iat'") => GitHubError::Clock { server_time: date(headers) },
@@ -132,16 +142,17 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
     }
 }
 
-fn limited_until(headers: &HeaderMap, message: &str, now: i64) -> Option<i64> {
+/// Whether it is a limit. GitHub docs, "Rate limits for the REST API": `retry-after` if there is one, else the reset if nothing
+/// remains, else it is a secondary limit that tells by its words only.
+fn limit(headers: &HeaderMap, message: &str, now: i64) -> Option<GitHubError> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     if let Some(wait) = number(RETRY_AFTER.as_str()) {
-        return Some(now.saturating_add(wait.max(0)));
+        return Some(GitHubError::RateLimited { until: Some(now.saturating_add(wait.max(0))) });
     }
     if number("x-ratelimit-remaining") == Some(0) {
-        return Some(number("x-ratelimit-reset").unwrap_or(now + SECONDARY_WAIT).max(now));
+        return Some(GitHubError::RateLimited { until: number("x-ratelimit-reset") });
     }
-    let limited = message.contains("rate limit");
-    limited.then_some(now + SECONDARY_WAIT)
+    message.contains("rate limit").then_some(GitHubError::RateLimited { until: None })
 }
 
 /// The server's clock, in seconds since 1970 (RFC 9110, section 6.6.1).
@@ -172,7 +183,7 @@ pub(super) fn transport(error: &reqwest::Error, host: &str) -> GitHubError {
     } else if says("tunnel") || says("proxy") {
         GitHubError::Proxy { host, reason }
     } else {
-        GitHubError::Unreachable { host, reason }
+        GitHubError::Unreachable { host, reason, connected: !error.is_connect() }
     }
 }
 
@@ -202,7 +213,7 @@ mod tests {
         assert_eq!(read(403, &[], "This installation has been suspended"), GitHubError::Suspended);
         assert_eq!(
             read(403, &[("retry-after", "30")], "You have exceeded a secondary rate limit."),
-            GitHubError::RateLimited { until: NOW + 30 }
+            GitHubError::RateLimited { until: Some(NOW + 30) }
         );
         assert_eq!(
             read(
@@ -210,11 +221,11 @@ mod tests {
                 &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1790000100")],
                 "API rate limit exceeded"
             ),
-            GitHubError::RateLimited { until: 1_790_000_100 }
+            GitHubError::RateLimited { until: Some(1_790_000_100) }
         );
         assert_eq!(
             read(429, &[], "You have exceeded a secondary rate limit."),
-            GitHubError::RateLimited { until: NOW + 60 }
+            GitHubError::RateLimited { until: None }
         );
         assert!(matches!(read(403, &[], "Resource not accessible"), GitHubError::Refused { .. }));
     }

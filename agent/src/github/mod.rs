@@ -12,9 +12,11 @@
 mod calls;
 mod client;
 mod error;
+mod front;
 mod types;
 
 pub use calls::{MintRepositories, RepositoryInstallation};
 pub use client::GitHub;
 pub use error::GitHubError;
+pub use front::Front;
 pub use types::AppInfo;

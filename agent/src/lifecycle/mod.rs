@@ -1,4 +1,4 @@
-//! The life of an agent: one per endpoint, hardened, told to stop, gone without a trace.
+//! The life of an agent: one per endpoint, told when to stop, gone without a trace.
 
 mod activation;
 mod detach;
@@ -33,7 +33,7 @@ const DISPLACED_CHECK: Duration = Duration::from_secs(15);
 pub enum Start {
     /// By a person or a service manager: it stays in the foreground and logs to standard error.
     Foreground,
-    /// By [`detach`]: nothing of the starter's is left, and it says on standard output when it is ready.
+    /// By [`detach()`]: nothing of the starter's is left, and it says on standard output when it is ready.
     Detached,
 }
 

@@ -2,6 +2,7 @@
 
 mod api_url;
 mod app;
+mod app_jwt;
 mod caller;
 mod installation;
 mod key;
@@ -12,6 +13,7 @@ mod token;
 
 pub use api_url::{ApiUrl, ApiUrlError};
 pub use app::{App, AppName, Issuer, NameError, StoreKind};
+pub use app_jwt::AppJwt;
 pub use caller::Caller;
 pub use installation::{Installation, InstallationId, RepositorySelection};
 pub use key::{Fingerprint, KeyId, PrivateKey};

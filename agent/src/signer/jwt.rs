@@ -4,22 +4,13 @@ use ghapp_protocol::secret::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
-use crate::model::{Issuer, PrivateKey};
+use crate::model::{AppJwt, Issuer, PrivateKey};
 
 /// How far `iat` lies in the past. GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App": "to protect against clock
 /// drift, we recommend that you set this 60 seconds in the past".
 const BACKDATED: i64 = 60;
 /// How far `exp` lies in the future. GitHub takes at most 600 s by its own clock; the rest is room for a clock that is ahead.
 const LIFETIME: i64 = 540;
-
-/// A signed app JWT. Whoever has it can act as the whole App until it expires.
-#[derive(Debug, Clone)]
-pub struct AppJwt {
-    /// The JWT.
-    pub secret: Secret,
-    /// When GitHub stops accepting it, by GitHub's clock, in seconds since 1970.
-    pub expires_at: i64,
-}
 
 /// The key could not sign. Why is not said: the reason may quote key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

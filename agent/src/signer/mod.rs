@@ -4,4 +4,4 @@ mod import;
 mod jwt;
 
 pub use import::{ImportError, fingerprint, from_der, from_pem};
-pub use jwt::{AppJwt, SignError, sign};
+pub use jwt::{SignError, sign};

@@ -9,6 +9,8 @@ use ghapp_protocol::token_hash::TokenHash;
 use crate::clock::Moment;
 use crate::model::{InstallationToken, TokenScope};
 
+use super::Refresh;
+
 /// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
 const MAX_TOKENS: usize = 10_000;
 
@@ -23,6 +25,8 @@ pub struct Minted {
     pub requested_by: RequestedBy,
     /// When it was minted.
     pub at: Moment,
+    /// When it is to be replaced.
+    pub refresh: Refresh,
 }
 
 /// A live token and its history.
@@ -76,8 +80,24 @@ impl TokenCache {
         Some(lease)
     }
 
+    /// The token for a scope, if it has at least that much life left. Counts as no use.
+    pub fn peek(&self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
+        self.leases.get(self.serving.get(scope)?).filter(|lease| lease.lives(at_least, now))
+    }
+
+    /// A token by its id.
+    pub fn get(&self, id: LeaseId) -> Option<&TokenLease> {
+        self.leases.get(&id)
+    }
+
+    /// Whether a token that serves its scope is to be replaced now. Says yes once.
+    pub fn refresh_is_due(&mut self, id: LeaseId, now: Moment) -> bool {
+        let Some(lease) = self.leases.get_mut(&id) else { return false };
+        self.serving.get(&lease.scope) == Some(&id) && lease.minted.refresh.is_due(lease.last_used, now)
+    }
+
     /// Adds a token that from now on serves its scope. The one it replaces stays listed until it dies.
-    pub fn put(&mut self, scope: TokenScope, minted: Minted) -> LeaseId {
+    pub fn put(&mut self, scope: TokenScope, minted: Minted) -> &TokenLease {
         self.purge(minted.at);
         if self.leases.len() >= MAX_TOKENS {
             let idle = self.leases.values().min_by_key(|lease| lease.last_used.boot);
@@ -90,14 +110,22 @@ impl TokenCache {
         self.by_hash.insert(minted.token.hash, id);
         self.serving.insert(scope.clone(), id);
         let last_used = minted.at;
-        self.leases.insert(id, TokenLease { id, scope, minted, last_used, uses: 0 });
-        id
+        self.leases.entry(id).or_insert(TokenLease { id, scope, minted, last_used, uses: 0 })
     }
 
     /// Drops exactly the token with that hash. Tells what it was.
     pub fn erase(&mut self, hash: &TokenHash) -> Option<TokenLease> {
         let id = *self.by_hash.get(hash)?;
         self.remove(id)
+    }
+
+    /// Keeps a token from being handed out again; it stays listed, since it still lives at GitHub.
+    pub fn retire(&mut self, id: LeaseId) -> Option<&TokenLease> {
+        let lease = self.leases.get(&id)?;
+        if self.serving.get(&lease.scope) == Some(&id) {
+            self.serving.remove(&lease.scope);
+        }
+        Some(lease)
     }
 
     /// Takes a token out.
@@ -134,7 +162,7 @@ mod tests {
     use ghapp_protocol::secret::Secret;
     use ghapp_protocol::token_hash::TokenHash;
 
-    use super::{Minted, TokenCache};
+    use super::{Minted, Refresh, TokenCache};
     use crate::clock::{Clock, TestClock};
     use crate::model::{AppName, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
 
@@ -157,6 +185,7 @@ mod tests {
             account: "acme".to_owned(),
             requested_by: RequestedBy::default(),
             at,
+            refresh: Refresh::plan(Duration::from_secs(3600), at, 0.0),
         }
     }
 
@@ -211,6 +240,15 @@ mod tests {
         assert!(cache.erase(&TokenHash::of(b"a")).is_some());
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(served(&mut cache, "api", &clock).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_retired_token_serves_nobody_and_stays_listed() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        let id = cache.put(scope("web"), minted("a", &clock)).id;
+        assert!(cache.retire(id).is_some());
+        assert_eq!(served(&mut cache, "web", &clock), None);
+        assert_eq!(cache.live(clock.now()).count(), 1);
     }
 
     #[test]

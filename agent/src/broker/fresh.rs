@@ -1,0 +1,112 @@
+//! What happens to a token around its mint: it is proved at the git front before git gets it, and replaced ahead of its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghapp_protocol::message::LeaseId;
+use ghapp_protocol::remote::FullName;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{debug, info, warn};
+
+use super::mint::Mint;
+use super::{Broker, new_record};
+use crate::github::{Front, GitHubError};
+use crate::model::{Caller, InstallationToken, TokenScope};
+
+/// How long a fresh token may take to reach the git front. Longer delays are rare, and git waits meanwhile.
+const PROOF: Duration = Duration::from_secs(3);
+/// The pause before the front is asked again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+impl Broker {
+    /// Waits until the git front knows a fresh token, for a few seconds at most; the same token all the time, since another one
+    /// would start from the beginning. If the front still refuses, git gets the token and the front's own words.
+    pub(super) async fn prove(&self, mint: &Mint, token: &InstallationToken) {
+        let Some(repository) = &mint.for_git else { return };
+        if mint.scope.permissions.level("contents").is_none() {
+            return; // the front would refuse it for good
+        }
+        let name = FullName { owner: mint.owner.clone(), repository: repository.clone() };
+        let deadline = Instant::now() + PROOF;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match timeout_at(deadline, self.github.front(&mint.app, &name, &token.secret)).await {
+                Ok(Ok(Front::Knows)) | Err(_) => return,
+                Ok(Ok(Front::Refuses(status))) => debug!(status, "the git front does not know the token yet"),
+                // Not our business: git will say what is wrong with the front.
+                Ok(Err(error)) => {
+                    debug!(%error, "the git front could not be asked");
+                    return;
+                }
+            }
+            if Instant::now() + pause >= deadline {
+                warn!(%name, "the git front refuses a fresh token");
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// Sees to it that the token of a scope in use is replaced in time.
+    pub(super) fn refresh_in_time(self: &Arc<Self>, mint: Mint, id: LeaseId, caller: Caller) {
+        let now = self.clock.now();
+        let left = self.state().tokens.get(id).map(|lease| lease.minted.refresh.left(now));
+        let Some(left) = left else { return };
+        let broker = Arc::clone(self);
+        // A hint only: it stops while the machine sleeps. The next question looks as well.
+        tokio::spawn(async move {
+            sleep(left).await;
+            broker.refresh_if_due(mint, id, &caller);
+        });
+    }
+
+    /// Replaces a token if it is time and somebody uses it; whoever asks meanwhile gets the old one, which is still good.
+    pub(super) fn refresh_if_due(self: &Arc<Self>, mint: Mint, id: LeaseId, caller: &Caller) {
+        let now = self.clock.now();
+        if !self.state().tokens.refresh_is_due(id, now) {
+            return;
+        }
+        let (broker, caller) = (Arc::clone(self), caller.clone());
+        let mint = Mint { ahead: true, ..mint };
+        tokio::spawn(async move {
+            let started = broker.clock.now();
+            let mut record = new_record("refresh", &caller, started);
+            record.host = Some(mint.app.host.to_string());
+            record.app = Some(mint.app.name.to_string());
+            let scope = mint.scope.clone();
+            match broker.mint_once(mint, &caller).await {
+                Ok((lease, _)) => {
+                    record.lease = Some(lease.id);
+                    record.hashed_token = Some(lease.minted.token.hash);
+                    "mint".clone_into(&mut record.outcome);
+                    info!(lease = %lease.id, "a token was replaced ahead of its end");
+                }
+                Err(error) => {
+                    record.outcome = format!("error {}, kept the valid token", error.code.id());
+                    warn!(%error, scope = %describe(&scope), "a token could not be replaced; the old one is still good");
+                }
+            }
+            broker.write(record, started);
+        });
+    }
+
+    /// Admits in the audit log that GitHub may have minted a token whose answer never came. Nobody holds it; it dies in an hour.
+    pub(super) fn admit_lost_answer(&self, mint: &Mint, error: &GitHubError) {
+        let now = self.clock.now();
+        let mut record = new_record("mint", &Caller::default(), now);
+        record.host = Some(mint.app.host.to_string());
+        record.app = Some(mint.app.name.to_string());
+        record.installation_id = Some(mint.scope.installation.0);
+        record.outcome = format!("answer lost: {error}");
+        self.write(record, now);
+    }
+}
+
+/// A scope in a log line.
+fn describe(scope: &TokenScope) -> String {
+    match scope.repositories.names() {
+        Some(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        None => format!("installation {}", scope.installation),
+    }
+}

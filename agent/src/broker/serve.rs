@@ -1,0 +1,221 @@
+//! From a question to a token: the rule, the App, the scope, and then the cache or a mint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
+use ghapp_protocol::message::{Get, TokenCall};
+use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
+
+use super::mint::{Absence, Mint};
+use super::scope::{asked_permissions, asked_set, granted, only_host};
+use super::{Broker, Served, explain};
+use crate::audit::Record;
+use crate::config::Config;
+use crate::model::{App, AppName, Caller, Installation, OnFailure, Permissions, Reach, RepositorySet, TokenScope};
+use crate::policy::{self, Decision, Grant};
+use crate::token::Role;
+
+impl Broker {
+    /// Finds out who may serve a remote and gets the token. `None`: not ours.
+    pub(super) async fn serve(
+        self: &Arc<Self>,
+        get: &Get,
+        caller: &Caller,
+        record: &mut Record,
+    ) -> Result<Option<Served>, WireError> {
+        let config = self.config()?;
+        if !config.knows(&get.host) {
+            return Ok(None);
+        }
+        let Get { host, repository, owners } = get;
+        let (decision, owner, name) = match (repository, owners.as_slice()) {
+            (Some(name), _) => {
+                let decision = policy::decide(&config.apps, &config.rules, host, name);
+                (decision, &name.owner, Some(&name.repository))
+            }
+            // The owner may come from elsewhere, but then only for rules that do not need the repository (decision 2).
+            (None, [owner]) => {
+                let decision = policy::decide_for_owner(&config.apps, &config.rules, host, owner);
+                (decision, owner, None)
+            }
+            (None, _) => return Err(explain::path_missing(host)),
+        };
+        let grants = match decision {
+            Decision::NoMatch => return Ok(None),
+            Decision::Deny { rule, on_failure } => {
+                record.rule = Some(rule.clone());
+                return Err(with_rule(explain::denied(host, &rule), on_failure));
+            }
+            Decision::Serve(grant) => vec![grant],
+            Decision::Candidates(grants) => grants,
+        };
+        let (grant, installation) = self.choose(&config, host, owner, grants).await?;
+        record.rule.clone_from(&grant.rule);
+        record.app = Some(grant.app.to_string());
+        let ours = |error: WireError| match grant.rule {
+            // A rule makes the remote ours, whatever GitHub says about it.
+            Some(_) => with_rule(error, grant.on_failure),
+            None => error,
+        };
+        let repositories = match (&grant.reach, name) {
+            (Reach::Requested, Some(name)) => RepositorySet::One(name.clone()),
+            (Reach::Requested, None) => return Err(explain::path_missing(host)),
+            (Reach::Installation, _) => RepositorySet::Installation,
+            (Reach::Named(names), Some(name)) if !names.contains(name) => {
+                return Err(ours(explain::outside_named_set(owner, name, grant.rule.as_deref())));
+            }
+            (Reach::Named(names), _) => RepositorySet::Named(names.clone()),
+        };
+        let app = configured(&config, &grant.app)?;
+        let permissions = granted(&grant.permissions, &installation, app).map_err(&ours)?;
+        let for_git = name.cloned();
+        let wanted = Wanted { app, owner, installation, repositories, permissions, for_git };
+        let min_ttl = config.agent.min_ttl;
+        self.lease(wanted, min_ttl, caller).await.map(Some).map_err(ours)
+    }
+
+    /// The same for `ghapp token`, which may ask for less than the rules allow, never for more.
+    pub(super) async fn serve_person(
+        self: &Arc<Self>,
+        call: &TokenCall,
+        caller: &Caller,
+        record: &mut Record,
+    ) -> Result<Option<Served>, WireError> {
+        let config = self.config()?;
+        let host = match &call.host {
+            Some(host) => host.clone(),
+            None => only_host(&config)?,
+        };
+        record.host = Some(host.to_string());
+        let FullName { owner, repository } = &call.repository;
+        let decision = policy::decide(&config.apps, &config.rules, &host, &call.repository);
+        let mut grants = match decision {
+            Decision::NoMatch => return Ok(None),
+            Decision::Deny { rule, .. } => return Err(explain::denied(&host, &rule)),
+            Decision::Serve(grant) => vec![grant],
+            Decision::Candidates(grants) => grants,
+        };
+        if let Some(app) = &call.app {
+            grants.retain(|grant| grant.app.as_str() == app);
+            if grants.is_empty() {
+                return Err(explain::app_not_for(app, &host, owner));
+            }
+        }
+        let (grant, installation) = self.choose(&config, &host, owner, grants).await?;
+        record.rule.clone_from(&grant.rule);
+        record.app = Some(grant.app.to_string());
+        let app = configured(&config, &grant.app)?;
+        let repositories = asked_set(call, repository, &grant)?;
+        let allowed = if call.permissions.is_empty() {
+            granted(&grant.permissions, &installation, app)?
+        } else {
+            asked_permissions(call, &grant, &installation, app)?
+        };
+        let min_ttl = call.min_ttl.map_or(config.agent.min_ttl, Duration::from_secs);
+        let wanted = Wanted { app, owner, installation, repositories, permissions: allowed, for_git: None };
+        self.lease(wanted, min_ttl, caller).await.map(Some)
+    }
+
+    /// Picks the App that is installed on the owner. Never the first of several, and never one when a lookup failed: an error
+    /// is ignorance, not absence.
+    async fn choose(
+        self: &Arc<Self>,
+        config: &Arc<Config>,
+        host: &Host,
+        owner: &Owner,
+        grants: Vec<Grant>,
+    ) -> Result<(Grant, Installation), WireError> {
+        let mut installed = Vec::new();
+        let mut missing = Vec::new();
+        for grant in grants {
+            let app = configured(config, &grant.app)?;
+            let rule = |error| match grant.rule {
+                Some(_) => with_rule(error, grant.on_failure),
+                None => error,
+            };
+            match self.installation(app, owner).await.map_err(rule)? {
+                Some(installation) => installed.push((grant, installation)),
+                None => missing.push(rule(explain::not_installed(app, owner))),
+            }
+        }
+        match installed.len() {
+            1 => Ok(installed.remove(0)),
+            0 if missing.len() == 1 => Err(missing.remove(0)),
+            0 => Err(explain::none_installed(host, owner)),
+            _ => {
+                let names: Vec<_> = installed.iter().map(|(grant, _)| grant.app.as_str()).collect();
+                Err(explain::ambiguous(host, owner, &names))
+            }
+        }
+    }
+
+    /// The token for a scope: from the cache, or minted, by us or by whoever asked first.
+    async fn lease(
+        self: &Arc<Self>,
+        wanted: Wanted<'_>,
+        min_ttl: Duration,
+        caller: &Caller,
+    ) -> Result<Served, WireError> {
+        let Wanted { app, owner, installation, repositories, permissions, for_git } = wanted;
+        let scope = TokenScope {
+            app: app.name.clone(),
+            host: app.host.clone(),
+            installation: installation.id,
+            repositories,
+            permissions,
+        };
+        let now = self.clock.now();
+        {
+            let mut state = self.state();
+            if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
+                let lease = lease.clone();
+                drop(state);
+                let mint =
+                    Mint { app: app.clone(), owner: owner.clone(), installation, scope, min_ttl, for_git, ahead: true };
+                self.refresh_if_due(mint, lease.id, caller);
+                return Ok(Served { lease, source: "hit" });
+            }
+            if let Some(left) = state.cooling.left(&scope, now) {
+                let next = now.wall.saturating_add(i64::try_from(left.as_secs() + 1).unwrap_or(i64::MAX));
+                return Err(explain::cooling(app, next));
+            }
+            if let Some(error) = Absence::still(&mut state.refused, &scope, now) {
+                return Err(error);
+            }
+        }
+        if let Some(since) = &installation.suspended_at {
+            return Err(explain::suspended(app, &installation, since));
+        }
+        let mint = Mint { app: app.clone(), owner: owner.clone(), installation, scope, min_ttl, for_git, ahead: false };
+        self.mint_once(mint, caller).await.map(|(lease, role)| Served {
+            lease,
+            source: match role {
+                Role::Led => "mint",
+                Role::Joined => "joined",
+            },
+        })
+    }
+}
+
+/// A token that is needed.
+struct Wanted<'a> {
+    app: &'a App,
+    owner: &'a Owner,
+    installation: Installation,
+    repositories: RepositorySet,
+    permissions: Permissions,
+    /// The repository that git is about to use the token for.
+    for_git: Option<RepositoryName>,
+}
+
+fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a App, WireError> {
+    // The configuration guarantees it for rules; candidates come from the same snapshot.
+    config.app(name).ok_or_else(|| WireError::new(ErrorCode::Internal, format!("the App {name} is gone")))
+}
+
+/// Makes a failure's next step the rule's: stop, or let the next helper try.
+fn with_rule(error: WireError, on_failure: OnFailure) -> WireError {
+    let git_next = on_failure.git_next().unwrap_or(GitNext::Stop);
+    WireError { git_next: Some(git_next), ..error }
+}
