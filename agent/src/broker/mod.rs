@@ -1,7 +1,7 @@
 //! The use case: a question comes in, a token or a clear cause goes out. The only place where rules and edges meet.
 //!
-//! One `get`: [`crate::policy`] decides, [`mint`] finds the installation and mints unless [`crate::token`] has a token,
-//! [`explain`] makes a cause of every failure, and [`crate::audit`] writes down what happened.
+//! One `get`: [`crate::policy`] decides, `mint` finds the installation and mints unless [`crate::token`] has a token,
+//! `explain` makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
 mod ask;
 mod explain;

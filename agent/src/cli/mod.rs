@@ -1,7 +1,7 @@
 //! `ghapp`, the control program: translates a command line into questions to the agent, and the answers into text.
 //!
 //! It holds no key longer than the hand-over to the agent takes, and it never talks to GitHub itself. One file per command;
-//! [`connection`] is the way to the agent, [`output`] the way to the person, [`failure`] what ends a command.
+//! `connection` is the way to the agent, `output` the way to the person, `failure` what ends a command.
 
 mod agent;
 mod apps;

@@ -19,6 +19,8 @@ use crate::model::{
 
 /// Largest file that is read. A configuration with thousands of rules is below it.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
+/// git is told an expiry that is a minute early, and drops a password whose expiry is past: a token needs more life than that.
+const MIN_MIN_TTL: Duration = Duration::from_secs(2 * 60);
 /// A token lives an hour; a longer minimum could never be met.
 const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
 
@@ -203,8 +205,8 @@ fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
         let parsed = min_ttl.get_ref().parse::<jiff::SignedDuration>().ok();
         let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
         settings.min_ttl = parsed
-            .filter(|duration| *duration <= MAX_MIN_TTL)
-            .ok_or_else(|| mistake(min_ttl, "min_ttl must be a time from \"0s\" to \"50m\", such as \"10m\""))?;
+            .filter(|duration| (MIN_MIN_TTL..=MAX_MIN_TTL).contains(duration))
+            .ok_or_else(|| mistake(min_ttl, "min_ttl must be a time from \"2m\" to \"50m\", such as \"10m\""))?;
     }
     Ok(settings)
 }

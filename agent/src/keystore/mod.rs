@@ -1,7 +1,7 @@
 //! Where private keys are kept: the keyring of the operating system, or the agent's memory.
 //!
 //! Keyring calls block, may wait for a person at a prompt, and have no time limit of their own. They run on a thread of
-//! their own ([`worker`]) and are given up after a deadline; the agent goes on and can always end.
+//! their own (`worker`) and are given up after a deadline; the agent goes on and can always end.
 
 mod os;
 mod stored_form;

@@ -1,0 +1,100 @@
+//! Fresh tokens: proved at the git front before git gets them, replaced ahead of their end, not minted in a loop.
+
+use std::time::{Duration, Instant};
+
+use ghapp_tests::Desk;
+use ghapp_tests::github::{Endpoint, Fault};
+use ghapp_tests::process::DEADLINE;
+
+/// `git credential fill` itself does not talk to the git front, so its calls are the agent's proofs.
+fn proofs(desk: &Desk) -> usize {
+    desk.github.calls().of(Endpoint::GitInfoRefs)
+}
+
+#[test]
+fn a_token_that_the_git_front_does_not_know_yet_is_held_back_until_it_does() {
+    let desk = Desk::ready();
+    desk.github.fault(Endpoint::GitInfoRefs, Fault::repository_not_found(), 2);
+    desk.token("acme/web");
+    assert_eq!(proofs(&desk), 3, "the third time it was known");
+    assert_eq!(desk.github.mints().len(), 1, "the same token all the time");
+    desk.token("acme/web");
+    assert_eq!(proofs(&desk), 3, "a proved token is not proved again");
+}
+
+#[test]
+fn a_git_front_that_never_knows_it_costs_some_seconds_and_git_hears_its_words() {
+    let desk = Desk::ready();
+    desk.github.fault(Endpoint::GitInfoRefs, Fault::repository_not_found(), usize::MAX);
+    desk.token("acme/web");
+    assert!((2..=10).contains(&proofs(&desk)), "{} proofs", proofs(&desk));
+    desk.clone("acme/web").failed().stderr_contains("not found");
+}
+
+#[test]
+fn a_token_for_a_script_is_not_shown_to_the_git_front() {
+    let desk = Desk::ready();
+    desk.ghapp(["token", "acme/web"]).ok();
+    assert_eq!(proofs(&desk), 0);
+}
+
+/// A token for a script may be short-lived, unlike one for git.
+fn short_lived(desk: &Desk) -> String {
+    let token = desk.ghapp_json(["token", "acme/web", "--min-ttl", "0s"]);
+    token["token"].as_str().expect("a token").to_owned()
+}
+
+/// Waits until the agent has written such a line to its audit log.
+fn wait_for_audit(desk: &Desk, is_it: impl Fn(&serde_json::Value) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !desk.audit().iter().any(&is_it) {
+        assert!(Instant::now() < deadline, "no such line in the audit log");
+    }
+}
+
+#[test]
+fn a_token_in_use_is_replaced_ahead_of_its_end() {
+    let desk = Desk::ready();
+    desk.github.token_lifetime(Duration::from_secs(4));
+    let first = short_lived(&desk);
+    // Nobody asks: the agent does it by itself.
+    desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 2);
+    wait_for_audit(&desk, |line| line["call"] == "refresh" && line["outcome"] == "mint");
+    assert!(desk.github.mints()[1].minted_at < desk.github.mints()[0].expires_at, "while the first was still good");
+    assert_ne!(short_lived(&desk), first);
+}
+
+#[test]
+fn a_refresh_that_fails_keeps_the_valid_token_and_says_so() {
+    let desk = Desk::ready();
+    desk.github.token_lifetime(Duration::from_secs(20));
+    let first = short_lived(&desk);
+    desk.github.fault(Endpoint::Mint, Fault::bad_gateway(), usize::MAX);
+    wait_for_audit(&desk, |line| {
+        line["outcome"].as_str().is_some_and(|outcome| outcome.ends_with("kept the valid token"))
+    });
+    assert_eq!(short_lived(&desk), first, "it is still handed out");
+    assert_eq!(desk.github.mints().len(), 1);
+}
+
+#[test]
+fn a_client_that_asks_and_erases_in_a_loop_is_stopped() {
+    let desk = Desk::ready();
+    let host = desk.github.host().to_owned();
+    let reject = |token: &str| {
+        let attributes =
+            format!("protocol=https\nhost={host}\npath=acme/web.git\nusername=x-access-token\npassword={token}\n\n");
+        desk.git_credential("reject", &attributes).ok();
+    };
+    // git-lfs 3.3 does this without end when a server refuses every token.
+    let first = desk.token("acme/web");
+    reject(&first);
+    let second = desk.token("acme/web");
+    assert_ne!(first, second, "a dead token is replaced at once");
+    reject(&second);
+    let third = desk.fill("acme/web");
+    third.failed().stderr_contains("again and again").stderr_contains("told us to quit");
+    assert_eq!(desk.github.mints().len(), 2);
+    assert_eq!(desk.ghapp(["token", "acme/web"]).status.code(), Some(7));
+    desk.token("acme/api");
+}
