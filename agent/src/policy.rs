@@ -2,7 +2,7 @@
 
 use ghapp_protocol::remote::{FullName, Host, Owner};
 
-use crate::model::{App, AppName, OnFailure, Permissions, Reach, Rule};
+use crate::model::{Access, App, AppName, InstallationId, OnFailure, Permissions, Reach, Rule};
 
 /// What a remote may get from one App, before GitHub is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub struct Grant {
     pub reach: Reach,
     /// What it may do, before it is lowered to what the installation grants.
     pub permissions: Permissions,
+    /// Whether it may change anything.
+    pub access: Access,
+    /// The one installation to use, when the rule names one.
+    pub installation: Option<InstallationId>,
     /// The rule that says so, as its `match` text; none for the default.
     pub rule: Option<String>,
     /// What git does on a failure. Without a rule the remote is ours only once an installation covers it.
@@ -54,13 +58,17 @@ fn apply(apps: &[App], host: &Host, rule: Option<&Rule>) -> Decision {
         Some(Rule::Deny { pattern, on_failure }) => {
             Decision::Deny { rule: pattern.to_string(), on_failure: *on_failure }
         }
-        Some(Rule::Serve { pattern, app, reach, permissions, on_failure }) => Decision::Serve(Grant {
-            app: app.clone(),
-            reach: reach.clone(),
-            permissions: permissions.clone(),
-            rule: Some(pattern.to_string()),
-            on_failure: *on_failure,
-        }),
+        Some(Rule::Serve { pattern, app, reach, permissions, access, installation, on_failure }) => {
+            Decision::Serve(Grant {
+                app: app.clone(),
+                reach: reach.clone(),
+                permissions: permissions.clone(),
+                access: *access,
+                installation: *installation,
+                rule: Some(pattern.to_string()),
+                on_failure: *on_failure,
+            })
+        }
         None => {
             let apps = apps.iter().filter(|app| app.host == *host);
             let grants: Vec<_> = apps.map(|app| default_grant(&app.name)).collect();
@@ -74,6 +82,8 @@ fn default_grant(app: &AppName) -> Grant {
         app: app.clone(),
         reach: Reach::Requested,
         permissions: Permissions::for_git(),
+        access: Access::Write,
+        installation: None,
         rule: None,
         on_failure: OnFailure::Quit,
     }
@@ -84,7 +94,7 @@ mod tests {
     use ghapp_protocol::remote::{FullName, Host, Owner};
 
     use super::{Decision, decide, decide_for_owner};
-    use crate::model::{ApiUrl, App, AppName, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind};
+    use crate::model::{Access, ApiUrl, App, AppName, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind};
 
     fn github() -> Host {
         Host::parse("github.com").unwrap()
@@ -99,6 +109,7 @@ mod tests {
             app_id: Some(id),
             client_id: None,
             slug: None,
+            installation: None,
             store: StoreKind::Memory,
             key: None,
         };
@@ -111,6 +122,8 @@ mod tests {
             app: AppName::parse(app).unwrap(),
             reach,
             permissions: Permissions::for_git(),
+            access: Access::Write,
+            installation: None,
             on_failure: OnFailure::Quit,
         };
         let pattern = Pattern::parse("github.com/acme/secret*").unwrap();

@@ -5,7 +5,7 @@ use ghapp_protocol::remote::{Host, Owner, RepositoryName};
 
 use crate::github::GitHubError;
 use crate::keystore::StoreError;
-use crate::model::{App, Installation, Level, Permissions, StoreKind, TokenScope};
+use crate::model::{App, Installation, InstallationId, Level, Permissions, StoreKind, TokenScope};
 
 /// How far a clock may be off before it is named as the reason.
 fn time(seconds: i64) -> String {
@@ -65,6 +65,31 @@ pub(super) fn none_installed(host: &Host, owner: &Owner) -> WireError {
 pub(super) fn not_installed(app: &App, owner: &Owner) -> WireError {
     let cause = format!("{} is not installed on {owner}", app.name);
     WireError::new(ErrorCode::NotInstalled, cause).hint(install_page(app))
+}
+
+pub(super) fn pinned_elsewhere(app: &App, installation: &Installation, owner: &Owner) -> WireError {
+    let (id, account) = (installation.id, installation.account_name());
+    WireError::new(
+        ErrorCode::NotInstalled,
+        format!("installation {id} of {} is on {account}, not on {owner}", app.name),
+    )
+    .hint("mend installation_id in the file that this prints: ghapp config path")
+}
+
+pub(super) fn pinned_missing(app: &App, id: InstallationId) -> WireError {
+    WireError::new(ErrorCode::NotInstalled, format!("{} has no installation {id}", app.name)).hint(
+        "mend installation_id in the file that this prints: ghapp config path; see: ghapp installations --refresh",
+    )
+}
+
+/// GitHub refused the combination of repositories and permissions.
+pub(super) fn too_much(app: &App, scope: &TokenScope, message: &str) -> WireError {
+    let asked = match scope.repositories.names() {
+        Some(names) => format!("{} repositories with {}", names.len(), scope.permissions),
+        None => format!("the whole installation with {}", scope.permissions),
+    };
+    WireError::new(ErrorCode::Refused, format!("{} refused a token for {asked}: {message}", app.host))
+        .hint("list fewer repositories or permissions in the rule, or set its repositories to \"installation\"")
 }
 
 pub(super) fn not_covered(app: &App, owner: &Owner, scope: &TokenScope, installation: &Installation) -> WireError {

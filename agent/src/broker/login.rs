@@ -56,6 +56,7 @@ impl Broker {
         if let Some(other) = before.as_ref().filter(|other| !same_app(other, &app)) {
             return Err(explain_exists(other));
         }
+        app.installation = before.as_ref().and_then(|before| before.installation);
         self.keep(&app, key, before).await?;
         Ok(app)
     }
@@ -201,6 +202,7 @@ fn provisional(login: &Login, key: &PrivateKey) -> Result<App, WireError> {
         app_id: login.app_id,
         client_id: login.client_id.clone(),
         slug: None,
+        installation: None,
         store,
         key: Some(fingerprint),
     })

@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::github::{GitHubError, MintRepositories, RepositoryInstallation};
 use crate::installation::Remembered;
 use crate::lineage;
-use crate::model::{App, Caller, Installation, InstallationToken, RepositorySet, TokenScope};
+use crate::model::{App, Caller, Installation, InstallationId, InstallationToken, RepositorySet, TokenScope};
 use crate::token::{Minted, Refresh, Role, TokenLease};
 
 /// How long a repository is believed not to be part of an installation. Short, as for owners.
@@ -34,6 +34,8 @@ pub(super) struct Mint {
     pub(super) app: App,
     pub(super) owner: Owner,
     pub(super) installation: Installation,
+    /// The one installation that the configuration names, if it names one.
+    pub(super) pinned: Option<InstallationId>,
     pub(super) scope: TokenScope,
     pub(super) min_ttl: Duration,
     /// The repository that git is about to use the token for; none when it is not for git.
@@ -92,6 +94,32 @@ impl Broker {
         }
     }
 
+    /// The installation to use for an owner: the pinned one if there is one, else the owner's.
+    pub(super) async fn installation_of(
+        self: &Arc<Self>,
+        app: &App,
+        owner: &Owner,
+        pinned: Option<InstallationId>,
+    ) -> Result<Option<Installation>, WireError> {
+        let Some(id) = pinned else { return self.installation(app, owner).await };
+        let now = self.clock.now();
+        if let Some(Remembered::Installed(installation)) = self.state().installations.get(&app.name, owner, now)
+            && installation.id == id
+        {
+            return Ok(Some(installation.clone()));
+        }
+        let call = |jwt| pending(async move { self.github.installation(app, &jwt, id).await });
+        let found = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
+        match found {
+            Some(found) if found.account.as_ref() == Some(owner) => {
+                self.state().installations.put(&app.name, owner, Some(found.clone()), now);
+                Ok(Some(found))
+            }
+            Some(found) => Err(explain::pinned_elsewhere(app, &found, owner)),
+            None => Err(explain::pinned_missing(app, id)),
+        }
+    }
+
     async fn look_up(self: &Arc<Self>, app: &App, owner: &Owner) -> Result<Option<Installation>, WireError> {
         let call = |jwt| pending(async move { self.github.installation_of_owner(app, &jwt, owner).await });
         let found = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
@@ -131,18 +159,22 @@ impl Broker {
             return Ok(lease);
         }
         let requested_by = lineage::describe(caller);
+        let mut renamed = false;
         let token = match self.ask_for_token(&mint).await? {
             // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
             Err(GitHubError::NotFound) => {
                 self.state().installations.forget_owner(&mint.app.name, &mint.owner);
-                let found = self.installation(&mint.app, &mint.owner).await?;
+                let found = self.installation_of(&mint.app, &mint.owner, mint.pinned).await?;
                 let found = found.ok_or_else(|| explain::not_installed(&mint.app, &mint.owner))?;
                 info!(installation = %found.id, "the App was reinstalled");
                 mint.scope.installation = found.id;
                 mint.installation = found;
                 self.ask_for_token(&mint).await?
             }
-            Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(&mint).await?,
+            Err(GitHubError::RepositoryNotIncluded) => {
+                renamed = true;
+                self.follow_rename(&mint).await?
+            }
             outcome => outcome,
         };
         let mut token = token.map_err(|error| self.refused(&mint, &error))?;
@@ -157,8 +189,11 @@ impl Broker {
         }
         let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, ask::chance());
         let account = mint.installation.account_name();
-        let minted =
-            self.state().tokens.put(mint.scope.clone(), Minted { token, account, requested_by, at, refresh }).clone();
+        let minted = self
+            .state()
+            .tokens
+            .put(mint.scope.clone(), Minted { token, account, requested_by, at, refresh, renamed })
+            .clone();
         self.refresh_in_time(mint, minted.id, caller.clone());
         Ok(minted)
     }
@@ -226,6 +261,8 @@ impl Broker {
                 self.state().installations.forget_owner(&app.name, owner);
                 explain::grant_changed(app, installation, &scope.permissions)
             }
+            // Its other refusals of a mint are about too much at once; there is no number in the documentation, but in its words.
+            GitHubError::Refused { status: 422, message } => explain::too_much(app, scope, message),
             error => explain::github(error, app),
         };
         if *error == GitHubError::RepositoryNotIncluded {

@@ -6,11 +6,8 @@ use ghapp_protocol::remote::{Host, RepositoryName};
 
 use super::explain;
 use crate::config::Config;
-use crate::model::{App, Installation, Level, Permissions, Reach, RepositorySet};
+use crate::model::{App, Installation, Level, MAX_NAMED, Permissions, Reach, RepositorySet};
 use crate::policy::Grant;
-
-/// Most repositories that one token can name. Source: GitHub docs, "Create an installation access token for an app".
-const MAX_NAMED: usize = 500;
 
 /// The permissions that git gets: as wished, lowered to the grant. Without `contents` there is nothing that git could do.
 pub(super) fn granted(wished: &Permissions, installation: &Installation, app: &App) -> Result<Permissions, WireError> {

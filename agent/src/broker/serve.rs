@@ -12,7 +12,11 @@ use super::scope::{asked_permissions, asked_set, granted, only_host};
 use super::{Broker, Served, explain};
 use crate::audit::Record;
 use crate::config::Config;
-use crate::model::{App, AppName, Caller, Installation, OnFailure, Permissions, Reach, RepositorySet, TokenScope};
+use crate::lineage;
+use crate::model::{
+    Access, App, AppName, Caller, Installation, InstallationId, MAX_NAMED, OnFailure, Permissions, Reach,
+    RepositorySet, TokenScope,
+};
 use crate::policy::{self, Decision, Grant};
 use crate::token::Role;
 
@@ -60,17 +64,21 @@ impl Broker {
         };
         let repositories = match (&grant.reach, name) {
             (Reach::Requested, Some(name)) => RepositorySet::One(name.clone()),
-            (Reach::Requested, None) => return Err(explain::path_missing(host)),
             (Reach::Installation, _) => RepositorySet::Installation,
-            (Reach::Named(names), Some(name)) if !names.contains(name) => {
-                return Err(ours(explain::outside_named_set(owner, name, grant.rule.as_deref())));
-            }
-            (Reach::Named(names), _) => RepositorySet::Named(names.clone()),
+            (Reach::Named(names), Some(name)) => RepositorySet::part_of(names, name)
+                .ok_or_else(|| ours(explain::outside_named_set(owner, name, grant.rule.as_deref())))?,
+            (Reach::Named(names), None) if names.len() <= MAX_NAMED => RepositorySet::Named(names.clone()),
+            // Which token is meant, only the repository could tell.
+            (Reach::Requested | Reach::Named(_), None) => return Err(explain::path_missing(host)),
         };
         let app = configured(&config, &grant.app)?;
-        let permissions = granted(&grant.permissions, &installation, app).map_err(&ours)?;
+        // A hint of this user's own processes: it may narrow a token, never widen it.
+        let is_fetch = grant.access == Access::Auto && lineage::is_fetch(caller);
+        let wished = grant.access.limit(&grant.permissions, is_fetch);
+        let permissions = granted(&wished, &installation, app).map_err(&ours)?;
         let for_git = name.cloned();
-        let wanted = Wanted { app, owner, installation, repositories, permissions, for_git };
+        let pinned = grant.installation.or(app.installation);
+        let wanted = Wanted { app, owner, installation, pinned, repositories, permissions, for_git };
         let min_ttl = config.agent.min_ttl;
         self.lease(wanted, min_ttl, caller).await.map(Some).map_err(ours)
     }
@@ -108,12 +116,13 @@ impl Broker {
         let app = configured(&config, &grant.app)?;
         let repositories = asked_set(call, repository, &grant)?;
         let allowed = if call.permissions.is_empty() {
-            granted(&grant.permissions, &installation, app)?
+            granted(&grant.access.limit(&grant.permissions, false), &installation, app)?
         } else {
             asked_permissions(call, &grant, &installation, app)?
         };
         let min_ttl = call.min_ttl.map_or(config.agent.min_ttl, Duration::from_secs);
-        let wanted = Wanted { app, owner, installation, repositories, permissions: allowed, for_git: None };
+        let pinned = grant.installation.or(app.installation);
+        let wanted = Wanted { app, owner, installation, pinned, repositories, permissions: allowed, for_git: None };
         self.lease(wanted, min_ttl, caller).await.map(Some)
     }
 
@@ -134,7 +143,8 @@ impl Broker {
                 Some(_) => with_rule(error, grant.on_failure),
                 None => error,
             };
-            match self.installation(app, owner).await.map_err(rule)? {
+            let pinned = grant.installation.or(app.installation);
+            match self.installation_of(app, owner, pinned).await.map_err(rule)? {
                 Some(installation) => installed.push((grant, installation)),
                 None => missing.push(rule(explain::not_installed(app, owner))),
             }
@@ -157,7 +167,7 @@ impl Broker {
         min_ttl: Duration,
         caller: &Caller,
     ) -> Result<Served, WireError> {
-        let Wanted { app, owner, installation, repositories, permissions, for_git } = wanted;
+        let Wanted { app, owner, installation, pinned, repositories, permissions, for_git } = wanted;
         let scope = TokenScope {
             app: app.name.clone(),
             host: app.host.clone(),
@@ -171,8 +181,16 @@ impl Broker {
             if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
                 let lease = lease.clone();
                 drop(state);
-                let mint =
-                    Mint { app: app.clone(), owner: owner.clone(), installation, scope, min_ttl, for_git, ahead: true };
+                let mint = Mint {
+                    app: app.clone(),
+                    owner: owner.clone(),
+                    installation,
+                    pinned,
+                    scope,
+                    min_ttl,
+                    for_git,
+                    ahead: true,
+                };
                 self.refresh_if_due(mint, lease.id, caller);
                 return Ok(Served { lease, source: "hit" });
             }
@@ -187,7 +205,16 @@ impl Broker {
         if let Some(since) = &installation.suspended_at {
             return Err(explain::suspended(app, &installation, since));
         }
-        let mint = Mint { app: app.clone(), owner: owner.clone(), installation, scope, min_ttl, for_git, ahead: false };
+        let mint = Mint {
+            app: app.clone(),
+            owner: owner.clone(),
+            installation,
+            pinned,
+            scope,
+            min_ttl,
+            for_git,
+            ahead: false,
+        };
         self.mint_once(mint, caller).await.map(|(lease, role)| Served {
             lease,
             source: match role {
@@ -203,6 +230,7 @@ struct Wanted<'a> {
     app: &'a App,
     owner: &'a Owner,
     installation: Installation,
+    pinned: Option<InstallationId>,
     repositories: RepositorySet,
     permissions: Permissions,
     /// The repository that git is about to use the token for.

@@ -93,6 +93,8 @@ fn fill(table: &mut Table, app: &App) {
     set("app_id", app.app_id.and_then(|id| i64::try_from(id).ok()).map(value));
     set("client_id", app.client_id.as_deref().map(value));
     set("slug", app.slug.as_deref().map(value));
+    let installation = app.installation.and_then(|installation| i64::try_from(installation.0).ok());
+    set("installation_id", installation.map(value));
     set("signer", Some(value(app.store.as_str())));
     set("key", app.key.as_ref().map(|key| value(key.as_str())));
 }

@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::position::{line_and_column, nearest};
 use super::{Config, Settings};
 use crate::model::{
-    Access, ApiUrl, App, AppName, Fingerprint, Level, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
+    Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
 };
 
 /// Largest file that is read. A configuration with thousands of rules is below it.
@@ -120,6 +120,7 @@ struct RawApp {
     app_id: Option<u64>,
     client_id: Option<Spanned<String>>,
     slug: Option<String>,
+    installation_id: Option<u64>,
     signer: Option<Spanned<String>>,
     key: Option<Spanned<String>>,
 }
@@ -132,6 +133,7 @@ struct RawRule {
     repositories: Option<Spanned<RawRepositories>>,
     permissions: Option<Spanned<BTreeMap<String, String>>>,
     access: Option<Spanned<String>>,
+    installation_id: Option<u64>,
     on_failure: Option<Spanned<String>>,
     #[serde(default)]
     deny: bool,
@@ -249,7 +251,9 @@ fn app(raw: &RawApp) -> Result<App, Mistake> {
                 .ok_or_else(|| mistake(key, "key must be a fingerprint such as SHA256:...="))?,
         ),
     };
-    Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug: raw.slug.clone(), store, key })
+    let installation = raw.installation_id.map(InstallationId);
+    let slug = raw.slug.clone();
+    Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug, installation, store, key })
 }
 
 fn rule(raw: &RawRule, config: &Config) -> Result<Rule, Mistake> {
@@ -268,7 +272,9 @@ fn rule(raw: &RawRule, config: &Config) -> Result<Rule, Mistake> {
     let app = named_app(raw, &pattern, config)?;
     let reach = reach(raw)?;
     let permissions = permissions(raw)?;
-    Ok(Rule::Serve { pattern, app, reach, permissions, on_failure })
+    let access = access(raw)?;
+    let installation = raw.installation_id.map(InstallationId);
+    Ok(Rule::Serve { pattern, app, reach, permissions, access, installation, on_failure })
 }
 
 fn named_app(raw: &RawRule, pattern: &Pattern, config: &Config) -> Result<AppName, Mistake> {
@@ -303,33 +309,23 @@ fn reach(raw: &RawRule) -> Result<Reach, Mistake> {
         RawRepositories::List(names) => {
             let names: Result<Vec<_>, _> = names.iter().map(|name| RepositoryName::parse(name)).collect();
             let names = names.map_err(|error| mistake(repositories, error))?;
-            Reach::named(names).ok_or_else(|| mistake(repositories, "a list of repositories has 1 to 500 names"))
+            Reach::named(names).ok_or_else(|| mistake(repositories, "a list of repositories has 1 to 5000 names"))
         }
     }
 }
 
 fn permissions(raw: &RawRule) -> Result<Permissions, Mistake> {
-    let wanted = match &raw.permissions {
-        None => Permissions::for_git(),
-        Some(map) => {
-            let entries = map.get_ref().iter().map(|(name, level)| (name.as_str(), level.as_str()));
-            Permissions::parse(entries).map_err(|error| mistake(map, error))?
-        }
-    };
-    let access = match &raw.access {
-        None => Access::Write,
-        Some(word) => match word.get_ref().as_str() {
-            "write" => Access::Write,
-            "read" => Access::Read,
-            _ => return Err(mistake(word, "access must be \"write\" or \"read\"")),
-        },
-    };
-    Ok(match access {
-        Access::Write => wanted,
-        // `workflows` has no read level and reading needs none: what git reads with is `contents`.
-        Access::Read => {
-            let names = wanted.iter().map(|(name, _)| name).filter(|name| *name != "workflows");
-            Permissions::of(names.map(|name| (name, Level::Read)))
-        }
-    })
+    let Some(map) = &raw.permissions else { return Ok(Permissions::for_git()) };
+    let entries = map.get_ref().iter().map(|(name, level)| (name.as_str(), level.as_str()));
+    Permissions::parse(entries).map_err(|error| mistake(map, error))
+}
+
+fn access(raw: &RawRule) -> Result<Access, Mistake> {
+    let Some(word) = &raw.access else { return Ok(Access::Write) };
+    match word.get_ref().as_str() {
+        "write" => Ok(Access::Write),
+        "read" => Ok(Access::Read),
+        "auto" => Ok(Access::Auto),
+        _ => Err(mistake(word, "access must be \"write\", \"read\" or \"auto\"")),
+    }
 }

@@ -63,6 +63,16 @@ impl GitHub {
         Err(GitHubError::Garbled("more than 100 pages of installations"))
     }
 
+    /// One installation by its number. `None` is GitHub's word that the App has no such one.
+    pub async fn installation(
+        &self,
+        app: &App,
+        jwt: &AppJwt,
+        id: InstallationId,
+    ) -> Result<Option<Installation>, GitHubError> {
+        self.find(app, jwt, &format!("/app/installations/{id}")).await
+    }
+
     /// The installation on one account, user or organization alike. `None` is GitHub's word that there is none.
     pub async fn installation_of_owner(
         &self,
@@ -70,8 +80,11 @@ impl GitHub {
         jwt: &AppJwt,
         owner: &Owner,
     ) -> Result<Option<Installation>, GitHubError> {
-        let path = format!("/users/{owner}/installation");
-        let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+        self.find(app, jwt, &format!("/users/{owner}/installation")).await
+    }
+
+    async fn find(&self, app: &App, jwt: &AppJwt, path: &str) -> Result<Option<Installation>, GitHubError> {
+        let answer = self.call(app, Method::GET, path, &jwt.secret, None).await?;
         match expect(answer, StatusCode::OK) {
             Ok(answer) => Ok(Some(json::<RawInstallation>(&answer)?.into())),
             Err(GitHubError::NotFound) => Ok(None),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /app` | <https://docs.github.com/rest/apps/apps#get-the-authenticated-app> |
 //! | `GET /app/installations` | <https://docs.github.com/rest/apps/apps#list-installations-for-the-authenticated-app> |
+//! | `GET /app/installations/{id}` | <https://docs.github.com/rest/apps/apps#get-an-installation-for-the-authenticated-app> |
 //! | `GET /users/{owner}/installation` | <https://docs.github.com/rest/apps/apps#get-a-user-installation-for-the-authenticated-app> |
 //! | `GET /repos/{owner}/{repo}/installation` | <https://docs.github.com/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app> |
 //! | `POST /app/installations/{id}/access_tokens` | <https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app> |

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ghapp_protocol::remote::Host;
 
-use super::{ApiUrl, Fingerprint, KeyId};
+use super::{ApiUrl, Fingerprint, InstallationId, KeyId};
 
 /// The nickname of an App in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +108,8 @@ pub struct App {
     pub client_id: Option<String>,
     /// Its name in GitHub's URLs, when known.
     pub slug: Option<String>,
+    /// The one installation to use, instead of asking for the owner's.
+    pub installation: Option<InstallationId>,
     /// Where its private key is.
     pub store: StoreKind,
     /// Its private key's fingerprint; nothing when it never logged in here.

@@ -19,5 +19,5 @@ pub use installation::{Installation, InstallationId, RepositorySelection};
 pub use key::{Fingerprint, KeyId, PrivateKey};
 pub use permissions::{Level, Permissions, PermissionsError};
 pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};
-pub use scope::{RepositorySet, TokenScope};
+pub use scope::{MAX_NAMED, RepositorySet, TokenScope};
 pub use token::InstallationToken;

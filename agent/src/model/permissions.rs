@@ -100,6 +100,12 @@ impl Permissions {
         Self(self.0.iter().filter_map(lower).collect())
     }
 
+    /// These permissions, to look only. `workflows` has no such level and nothing to look at: what git reads with is `contents`.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        Self::of(self.iter().map(|(name, _)| (name, Level::Read)).filter(|(name, _)| *name != "workflows"))
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

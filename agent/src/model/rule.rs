@@ -5,10 +5,10 @@ use std::fmt;
 use ghapp_protocol::error::GitNext;
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
-use super::{AppName, Permissions};
+use super::{AppName, InstallationId, Permissions};
 
-/// Most repositories that one token can name. Source: GitHub docs, "Create an installation access token for an app".
-const MAX_NAMED: usize = 500;
+/// Most repositories that a rule can list: ten tokens' worth. Who needs more means the whole installation.
+const MAX_LISTED: usize = 5000;
 
 /// Which remotes a rule is about: `HOST[:PORT]/OWNER/REPO`, with `*` for an owner or a repository, or at a repository's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,16 +106,16 @@ pub enum Reach {
     Requested,
     /// Every repository of the installation.
     Installation,
-    /// These repositories of the owner: one to 500, sorted, none twice.
+    /// These repositories of the owner: at least one, sorted, none twice. More than 500 share several tokens.
     Named(Vec<RepositoryName>),
 }
 
 impl Reach {
-    /// Makes a named set. `None` when it is empty, which GitHub would read as "all", or larger than GitHub takes.
+    /// Makes a named set. `None` when it is empty, which GitHub would read as "all", or larger than makes sense.
     pub fn named(mut names: Vec<RepositoryName>) -> Option<Self> {
         names.sort();
         names.dedup();
-        (1..=MAX_NAMED).contains(&names.len()).then_some(Self::Named(names))
+        (1..=MAX_LISTED).contains(&names.len()).then_some(Self::Named(names))
     }
 }
 
@@ -127,6 +127,19 @@ pub enum Access {
     Write,
     /// Read only, whatever the permissions say.
     Read,
+    /// Read only for what is positively a fetch, as the permissions say for everything else.
+    Auto,
+}
+
+impl Access {
+    /// The permissions that are left, when it is known whether git only fetches.
+    pub fn limit(self, permissions: &Permissions, is_fetch: bool) -> Permissions {
+        match self {
+            Self::Read => permissions.read_only(),
+            Self::Auto if is_fetch => permissions.read_only(),
+            Self::Write | Self::Auto => permissions.clone(),
+        }
+    }
 }
 
 /// What git does when the agent fails for a repository that a rule claims.
@@ -162,6 +175,10 @@ pub enum Rule {
         reach: Reach,
         /// What it may do, before it is lowered to the grant.
         permissions: Permissions,
+        /// Whether it may change anything.
+        access: Access,
+        /// The one installation to use, instead of the owner's.
+        installation: Option<InstallationId>,
         /// What git does on a failure.
         on_failure: OnFailure,
     },
@@ -224,11 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn a_named_set_is_never_empty_and_never_larger_than_github_takes() {
+    fn a_named_set_is_never_empty_and_has_no_name_twice() {
         assert_eq!(Reach::named(vec![]), None);
         let names = |count| (0..count).map(|n| RepositoryName::parse(&format!("r{n}")).unwrap()).collect();
-        assert!(Reach::named(names(500)).is_some());
-        assert_eq!(Reach::named(names(501)), None);
+        assert!(Reach::named(names(5000)).is_some());
+        assert_eq!(Reach::named(names(5001)), None);
         let twice = ["web", "Web"].map(|name| RepositoryName::parse(name).unwrap());
         assert!(matches!(Reach::named(twice.into()), Some(Reach::Named(names)) if names.len() == 1));
     }

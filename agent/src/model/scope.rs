@@ -17,7 +17,17 @@ pub enum RepositorySet {
     Installation,
 }
 
+/// Most repositories that one token can name. Source: GitHub docs, "Create an installation access token for an app".
+pub const MAX_NAMED: usize = 500;
+
 impl RepositorySet {
+    /// The part of a sorted list that has the repository in it, no larger than one token can name. The parts are always the
+    /// same, so that all their members share a token. `None` when the repository is not listed.
+    pub fn part_of(listed: &[RepositoryName], repository: &RepositoryName) -> Option<Self> {
+        let at = listed.binary_search(repository).ok()?;
+        listed.chunks(MAX_NAMED).nth(at / MAX_NAMED).map(|part| Self::Named(part.to_vec()))
+    }
+
     /// The names to ask GitHub for; `None` for the whole installation.
     pub fn names(&self) -> Option<&[RepositoryName]> {
         match self {
@@ -41,4 +51,22 @@ pub struct TokenScope {
     pub repositories: RepositorySet,
     /// What it may do.
     pub permissions: Permissions,
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::RepositoryName;
+
+    use super::RepositorySet;
+
+    #[test]
+    fn a_long_list_is_split_into_parts_that_are_always_the_same() {
+        let name = |number: usize| RepositoryName::parse(&format!("r{number:04}")).unwrap();
+        let listed: Vec<_> = (0..1200).map(name).collect();
+        let part = |number| RepositorySet::part_of(&listed, &name(number)).unwrap();
+        assert_eq!(part(0), part(499));
+        assert_ne!(part(499), part(500));
+        assert_eq!(part(1000).names().unwrap().len(), 200);
+        assert_eq!(RepositorySet::part_of(&listed, &name(1200)), None);
+    }
 }

@@ -14,6 +14,9 @@ use super::Refresh;
 /// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
 const MAX_TOKENS: usize = 10_000;
 
+/// How long an old name is believed to mean the renamed repository.
+const RENAMED_FOR: Duration = Duration::from_secs(10 * 60);
+
 /// A token that has just been minted, with what its lease says.
 #[derive(Debug, Clone)]
 pub struct Minted {
@@ -27,6 +30,8 @@ pub struct Minted {
     pub at: Moment,
     /// When it is to be replaced.
     pub refresh: Refresh,
+    /// It was minted for a repository that has been renamed, under its old name. Somebody else may take that name any time.
+    pub renamed: bool,
 }
 
 /// A live token and its history.
@@ -45,6 +50,12 @@ pub struct TokenLease {
 }
 
 impl TokenLease {
+    /// Whether the token may be handed out: it has that much life left, and its scope still means what it meant.
+    fn serves(&self, at_least: Duration, now: Moment) -> bool {
+        let age = now.boot.saturating_sub(self.minted.at.boot);
+        self.lives(at_least, now) && (!self.minted.renamed || age < RENAMED_FOR)
+    }
+
     /// Whether the token has at least that much life left.
     ///
     /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when somebody set the wall
@@ -72,7 +83,7 @@ impl TokenCache {
     /// The token for a scope, if it has at least that much life left. Counts as a use.
     pub fn use_token(&mut self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
         let lease = self.leases.get_mut(self.serving.get(scope)?)?;
-        if !lease.lives(at_least, now) {
+        if !lease.serves(at_least, now) {
             return None;
         }
         lease.uses += 1;
@@ -82,7 +93,7 @@ impl TokenCache {
 
     /// The token for a scope, if it has at least that much life left. Counts as no use.
     pub fn peek(&self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
-        self.leases.get(self.serving.get(scope)?).filter(|lease| lease.lives(at_least, now))
+        self.leases.get(self.serving.get(scope)?).filter(|lease| lease.serves(at_least, now))
     }
 
     /// A token by its id.
@@ -186,6 +197,7 @@ mod tests {
             requested_by: RequestedBy::default(),
             at,
             refresh: Refresh::plan(Duration::from_secs(3600), at, 0.0),
+            renamed: false,
         }
     }
 

@@ -1,0 +1,134 @@
+//! The configuration file: what is understood, and where each mistake is said to be.
+
+use std::path::Path;
+
+use ghapp_agent::config::{Config, add_app, load, parse, remove_app};
+use ghapp_agent::model::{AppName, StoreKind};
+
+const APP: &str = "[[app]]\nname = \"bot\"\napp_id = 1\n";
+
+fn read(text: &str) -> Result<Config, String> {
+    parse(text, Path::new("config.toml")).map_err(|error| error.to_string())
+}
+
+/// Parses a text in which `^` marks where the mistake is said to be.
+#[track_caller]
+fn mistake(text: &str, says: &str) {
+    let at = text.find('^').expect("the place is marked");
+    let (line, column) = (text[..at].matches('\n').count() + 1, at - text[..at].rfind('\n').map_or(0, |at| at + 1) + 1);
+    let error = read(&text.replacen('^', "", 1)).expect_err("there is a mistake");
+    assert!(error.starts_with(&format!("config.toml:{line}:{column} ")), "{error}");
+    assert!(error.contains(says), "{error}");
+}
+
+#[test]
+fn an_empty_file_is_an_empty_configuration() {
+    assert_eq!(read("").unwrap(), Config::default());
+    assert_eq!(load(Path::new("/nonexistent/config.toml")).unwrap(), Config::default());
+}
+
+#[test]
+fn the_documented_example_is_understood() {
+    let config = read(
+        r#"
+        [agent]
+        min_ttl = "10m"
+        revoke_on_stop = false
+        [[app]]
+        name = "acme-bot"
+        host = "GitHub.com"
+        client_id = "Iv23liAbCdEf"
+        signer = "keyring"
+        [[rule]]
+        match = "github.com/acme/*"
+        app = "acme-bot"
+        repositories = "requested"
+        permissions = { contents = "write", workflows = "write" }
+        access = "write"
+        on_failure = "quit"
+        deny = false
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.apps[0].api_url.as_str(), "https://api.github.com");
+    assert_eq!(config.apps[0].store, StoreKind::Keyring);
+    assert_eq!(config.rules.len(), 1);
+}
+
+#[test]
+fn every_mistake_has_its_place_and_the_nearest_valid_word() {
+    mistake("[agent]\n^min_tll = \"1m\"\n", "did you mean \"min_ttl\"?");
+    mistake("[agent]\nmin_ttl = ^\"1h\"\n", "from \"2m\" to \"50m\"");
+    mistake("[agent]\nmin_ttl = ^10\n", "invalid type");
+    mistake("[^agnet]\n", "did you mean \"agent\"?");
+    mistake("[[app]]\nname = ^\"a b\"\napp_id = 1\n", "1 to 64");
+    mistake("[[app]]\nname = ^\"bot\"\n", "needs app_id or client_id");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nhost = ^\"a b\"\n", "host");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\napi_url = ^\"http://x/api/v3\"\n", "https://");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nca_file = ^\"ca.pem\"\n", "absolute");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"file\"\n", "keyring, memory");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nkey = ^\"MD5:1\"\n", "fingerprint");
+    mistake(&format!("{APP}[[app]]\nname = ^\"bot\"\napp_id = 2\n"), "two Apps");
+    mistake(&format!("{APP}[[rule]]\nmatch = ^\"github.com/acme\"\napp = \"bot\"\n"), "match must look like");
+    mistake(&format!("{APP}[[rule]]\nmatch = ^\"github.com/*\"\n"), "needs an app");
+    mistake(&format!("{APP}[[rule]]\nmatch = \"github.com/*\"\napp = ^\"bto\"\n"), "there are: bot");
+    mistake(&format!("{APP}[[rule]]\nmatch = \"ghes/*\"\napp = ^\"bot\"\n"), "is on github.com and the rule on ghes");
+    let rule = format!("{APP}[[rule]]\nmatch = \"github.com/*\"\napp = \"bot\"\n");
+    mistake(&format!("{rule}repositories = ^[]\n"), "1 to 5000");
+    mistake(&format!("{rule}repositories = ^\"all\"\n"), "\"installation\"");
+    mistake(&format!("{rule}permissions = ^{{}}\n"), "at least one");
+    mistake(&format!("{rule}permissions = ^{{ contents = \"all\" }}\n"), "contents must be");
+    mistake(&format!("{rule}access = ^\"rw\"\n"), "access must be");
+    mistake(&format!("{rule}on_failure = ^\"prompt\"\n"), "on_failure must be");
+    mistake(&format!("{rule}^permision = 1\n"), "did you mean \"permissions\"?");
+}
+
+#[test]
+fn adding_and_removing_an_app_leaves_the_rest_of_the_file_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("made/config.toml");
+    let mut app = read(APP).unwrap().apps.remove(0);
+    let config = add_app(&path, &app).unwrap().write().unwrap();
+    assert_eq!(config.apps, [app.clone()]);
+    assert_eq!(load(&path).unwrap(), config);
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = format!("# first\n[agent]\nmin_ttl = \"5m\" # short\n\n{text}# last\n");
+    std::fs::write(&path, &text).unwrap();
+    app.slug = Some("acme-bot".to_owned());
+    add_app(&path, &app).unwrap().write().unwrap();
+    let changed = std::fs::read_to_string(&path).unwrap();
+    assert!(changed.starts_with("# first\n[agent]\nmin_ttl = \"5m\" # short\n"), "{changed}");
+    assert!(changed.ends_with("# last\n"), "{changed}");
+    assert!(changed.contains("slug = \"acme-bot\""), "{changed}");
+    assert_eq!(changed.matches("[[app]]").count(), 1, "{changed}");
+
+    remove_app(&path, &AppName::parse("bot").unwrap()).unwrap().write().unwrap();
+    let left = std::fs::read_to_string(&path).unwrap();
+    assert!(left.starts_with("# first\n[agent]\nmin_ttl = \"5m\" # short\n"), "{left}");
+    assert!(!left.contains("[[app]]"), "{left}");
+}
+
+#[test]
+fn a_file_that_is_a_link_stays_one() {
+    #[cfg(unix)]
+    {
+        let temp = tempfile::tempdir().unwrap();
+        let (real, link) = (temp.path().join("dotfiles.toml"), temp.path().join("config.toml"));
+        std::fs::write(&real, "").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        add_app(&link, &read(APP).unwrap().apps[0]).unwrap().write().unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(load(&real).unwrap().apps.len(), 1);
+    }
+}
+
+#[test]
+fn an_app_that_a_rule_names_is_not_removed() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("config.toml");
+    let text = format!("{APP}[[rule]]\nmatch = \"github.com/*\"\napp = \"bot\"\n");
+    std::fs::write(&path, &text).unwrap();
+    assert!(remove_app(&path, &AppName::parse("bot").unwrap()).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
