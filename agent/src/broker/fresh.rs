@@ -57,18 +57,16 @@ impl Broker {
         // A hint only: it stops while the machine sleeps. The next question looks as well.
         tokio::spawn(async move {
             sleep(left).await;
-            broker.refresh_if_due(mint, id, &caller);
+            let is_due = broker.state().tokens.refresh_is_due(id, broker.clock.now());
+            if is_due {
+                broker.refresh(Mint { ahead: true, ..mint }, &caller);
+            }
         });
     }
 
-    /// Replaces a token if it is time and somebody uses it; whoever asks meanwhile gets the old one, which is still good.
-    pub(super) fn refresh_if_due(self: &Arc<Self>, mint: Mint, id: LeaseId, caller: &Caller) {
-        let now = self.clock.now();
-        if !self.state().tokens.refresh_is_due(id, now) {
-            return;
-        }
+    /// Replaces a token; whoever asks meanwhile gets the old one, which is still good.
+    pub(super) fn refresh(self: &Arc<Self>, mint: Mint, caller: &Caller) {
         let (broker, caller) = (Arc::clone(self), caller.clone());
-        let mint = Mint { ahead: true, ..mint };
         tokio::spawn(async move {
             let started = broker.clock.now();
             let mut record = new_record("refresh", &caller, started);

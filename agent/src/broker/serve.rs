@@ -128,7 +128,7 @@ impl Broker {
 
     /// Picks the App that is installed on the owner. Never the first of several, and never one when a lookup failed: an error
     /// is ignorance, not absence.
-    async fn choose(
+    pub(super) async fn choose(
         self: &Arc<Self>,
         config: &Arc<Config>,
         host: &Host,
@@ -175,23 +175,20 @@ impl Broker {
             repositories,
             permissions,
         };
+        let mint = |scope, installation, ahead| {
+            let (app, owner) = (app.clone(), owner.clone());
+            Mint { app, owner, installation, pinned, scope, min_ttl, for_git, ahead }
+        };
         let now = self.clock.now();
         {
             let mut state = self.state();
             if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
                 let lease = lease.clone();
+                let is_due = state.tokens.refresh_is_due(lease.id, now);
                 drop(state);
-                let mint = Mint {
-                    app: app.clone(),
-                    owner: owner.clone(),
-                    installation,
-                    pinned,
-                    scope,
-                    min_ttl,
-                    for_git,
-                    ahead: true,
-                };
-                self.refresh_if_due(mint, lease.id, caller);
+                if is_due {
+                    self.refresh(mint(scope, installation, true), caller);
+                }
                 return Ok(Served { lease, source: "hit" });
             }
             if let Some(left) = state.cooling.left(&scope, now) {
@@ -205,23 +202,13 @@ impl Broker {
         if let Some(since) = &installation.suspended_at {
             return Err(explain::suspended(app, &installation, since));
         }
-        let mint = Mint {
-            app: app.clone(),
-            owner: owner.clone(),
-            installation,
-            pinned,
-            scope,
-            min_ttl,
-            for_git,
-            ahead: false,
-        };
-        self.mint_once(mint, caller).await.map(|(lease, role)| Served {
-            lease,
-            source: match role {
-                Role::Led => "mint",
-                Role::Joined => "joined",
-            },
-        })
+        let (lease, role) = self.mint_once(mint(scope, installation, false), caller).await?;
+        // Each who waited counts as a use. Somebody may have erased the token meanwhile; it was minted for us all the same.
+        let now = self.clock.now();
+        let used = self.state().tokens.use_token(&lease.scope, Duration::ZERO, now).cloned();
+        let lease = used.filter(|used| used.id == lease.id).unwrap_or(lease);
+        let source = if role == Role::Led { "mint" } else { "joined" };
+        Ok(Served { lease, source })
     }
 }
 
@@ -237,7 +224,7 @@ struct Wanted<'a> {
     for_git: Option<RepositoryName>,
 }
 
-fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a App, WireError> {
+pub(super) fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a App, WireError> {
     // The configuration guarantees it for rules; candidates come from the same snapshot.
     config.app(name).ok_or_else(|| WireError::new(ErrorCode::Internal, format!("the App {name} is gone")))
 }
