@@ -20,7 +20,8 @@ const MOST_WAIT: i64 = 3600;
 ///
 /// Full jitter: many agents that lost the same server must not come back in lockstep. `chance` is a number from 0 to 1.
 pub fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
-    (attempts < ATTEMPTS).then(|| FIRST_PAUSE.mul_f64(f64::from(1 << (attempts - 1)) * chance))
+    let doubled = attempts.saturating_sub(1);
+    (attempts < ATTEMPTS).then(|| FIRST_PAUSE.mul_f64(f64::from(1 << doubled) * chance))
 }
 
 /// Whom GitHub asked to wait, and until when. One entry per App, since a limit is an App's.
@@ -71,8 +72,10 @@ impl Breakers {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::{Breakers, pause_after};
-    use crate::clock::{Clock, TestClock};
+    use crate::clock::{Clock, Moment, TestClock};
     use crate::model::AppName;
 
     #[test]
@@ -102,5 +105,37 @@ mod tests {
         assert_eq!(breakers.limited(&app, None, now, 1.0), now.wall + 120);
         assert_eq!(breakers.limited(&app, Some(i64::MAX), now, 0.0), now.wall + 3600, "nonsense is bounded");
         assert_eq!(breakers.limited(&app, Some(0), now, 0.0), now.wall + 1, "so is the past");
+    }
+
+    proptest! {
+        #[test]
+        fn pauses_are_few_and_bounded_for_any_input(attempts in prop_oneof![0..10_u32, any::<u32>()], chance in 0.0..=1.0_f64) {
+            match pause_after(attempts, chance) {
+                Some(pause) => prop_assert!(attempts < 3 && pause <= Duration::from_millis(500)),
+                None => prop_assert!(attempts >= 3),
+            }
+        }
+
+        #[test]
+        fn a_limit_lasts_from_a_second_to_an_hour_whatever_a_server_says_and_whoever_sets_the_clock(
+            told in prop_oneof![Just(None), any::<i64>().prop_map(Some), (0..4_000_000_000_i64).prop_map(Some)],
+            wall in prop_oneof![any::<i64>(), 0..4_000_000_000_i64],
+            later in any::<i64>(),
+            boot in any::<u32>(),
+            chance in 0.0..=1.0_f64,
+        ) {
+            let app = AppName::parse("bot").unwrap();
+            let boot = Duration::from_secs(boot.into());
+            let mut breakers = Breakers::default();
+            let until = breakers.limited(&app, told, Moment { wall, boot }, chance);
+            prop_assert!((0..=3600).contains(&(i128::from(until) - i128::from(wall))));
+            let mut waits = |after, wall| {
+                let boot = boot + Duration::from_secs(after);
+                breakers.waits_until(&app, Moment { wall, boot }).is_some()
+            };
+            prop_assert!(waits(0, wall), "a limit is never ignored");
+            prop_assert!(told.is_some() || waits(59, later), "without a time it is a minute at least");
+            prop_assert!(!waits(3600, later), "and it ends within the hour");
+        }
     }
 }

@@ -162,28 +162,99 @@ fn logging_in_again_replaces_the_key_and_keeps_the_app() {
     assert_eq!(desk.ghapp_json(["status"])["apps"].as_array().unwrap().len(), 1);
 }
 
+/// What the helper answers for a path, as git sends it.
+fn answer_for(desk: &Desk, path: &str) -> String {
+    let request = format!("protocol=https\nhost={}\npath={path}\n\n", desk.github.host());
+    process::run(desk.command(binary("git-credential-ghapp")).arg("get"), request.as_bytes()).ok().stdout()
+}
+
 #[test]
 fn hostile_paths_ask_nothing_of_github() {
     let desk = Desk::ready();
-    let before = desk.github.calls().api();
-    let helper = binary("git-credential-ghapp");
+    let before = desk.github.calls().len();
+    let too_long = format!("acme/{}.git", "r".repeat(101));
+    let too_long_owner = format!("{}/web.git", "o".repeat(40));
     for path in [
+        "",
+        "/",
+        "acme",
+        "acme/",
+        "/web.git",
+        "/acme/web.git",
         "../acme/web.git",
         "acme/../web.git",
+        "./acme/web.git",
+        "acme/.",
+        "acme/..",
+        "acme/.git",
+        "acme/web.git.git",
+        "acme.corp/web.git",
         "acme%2fweb.git",
+        "acme%2Fweb.git",
+        "acme/%2e%2e/web.git",
+        "acme/web%2egit",
+        "acme/web%00.git",
+        "acme/web.git%0apath=acme/api.git",
         "acme/web.git/../api.git",
         "acme//web.git",
-        "acme/.git",
+        "acme/web.git//",
+        "acme\\web.git",
+        "acme/web.git/info",
+        "acme/web.git/info/lfs/objects/batch",
+        "acme/web.git/info/lfs/info/lfs",
+        "acme/web.git?x=/info/lfs",
+        "acme/web.git#main",
+        "acme/web.git;acme/api.git",
+        "acme/w\u{435}b.git",
+        "acme/w\u{ff45}b.git",
+        "\u{212a}acme/web.git",
+        "acme\u{2215}web.git",
+        "acme/\u{202e}bew.git",
+        "acme/we b.git",
+        "acme/web\t.git",
+        &too_long,
+        &too_long_owner,
     ] {
-        let request = format!("protocol=https\nhost={}\npath={path}\n\n", desk.github.host());
-        let answer = process::run(desk.command(&helper).arg("get"), request.as_bytes());
-        assert_eq!(answer.ok().stdout(), "", "{path}");
+        assert_eq!(answer_for(&desk, path), "", "{path:?}");
     }
-    assert_eq!(desk.github.calls().api(), before);
-    for spelling in ["acme/web", "ACME/Web.git", "acme/web.git/info/lfs"] {
-        let request = format!("protocol=https\nhost={}\npath={spelling}\n\n", desk.github.host());
-        let answer = process::run(desk.command(&helper).arg("get"), request.as_bytes());
-        assert!(answer.ok().stdout().contains("password="), "{spelling}");
+    assert_eq!(desk.github.calls().len(), before, "neither the API nor the git front heard of it");
+    assert_eq!(desk.agent().unwrap().leases, 0);
+}
+
+#[test]
+fn all_spellings_of_a_repository_share_one_token() {
+    let desk = Desk::ready();
+    let before = desk.github.calls();
+    let longest = format!("acme/{}", "Long-name_".repeat(10));
+    let names = [
+        "acme/web",
+        "acme/.github",
+        "acme/a.b.c",
+        "acme/web.js",
+        "acme/-",
+        "acme/_",
+        "acme/...",
+        "acme/web.git2",
+        &longest,
+    ];
+    for (number, name) in names.into_iter().enumerate() {
+        if name != "acme/web" {
+            desk.github.create_repository(name);
+        }
+        let spellings = ["", ".git", "/", ".git/", ".GIT", "/info/lfs", ".git/info/lfs", ".git/info/lfs/"];
+        let odd = spellings.map(|ending| format!("{}{ending}", name.to_uppercase()));
+        let plain = spellings.map(|ending| format!("{name}{ending}"));
+        let first = answer_for(&desk, name);
+        assert!(first.contains("\npassword="), "{name}: {first}");
+        for spelling in plain.iter().chain(&odd) {
+            assert_eq!(answer_for(&desk, spelling), first, "{spelling}");
+        }
+        assert_eq!(desk.agent().unwrap().leases, number + 1, "one token more for {name}");
     }
-    assert_eq!(desk.github.calls().of(Endpoint::Mint), 1, "one repository, one token, however it is spelled");
+    let minted: Vec<_> = desk.github.mints().into_iter().filter_map(|mint| mint.repositories).collect();
+    assert_eq!(minted, names.map(|name| vec![name["acme/".len()..].to_owned()]));
+    let calls = desk.github.calls();
+    assert_eq!((calls.of(Endpoint::UserInstallation), calls.of(Endpoint::Mint)), (1, names.len()));
+    assert_eq!(calls.api() - before.api(), 1 + names.len(), "and nothing else");
+    assert_eq!(calls.git() - before.git(), names.len(), "but the proof of each token");
 }

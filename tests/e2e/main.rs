@@ -15,4 +15,6 @@ mod keyring;
 mod patience;
 mod peers;
 mod rules;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod scale;
 mod secrets;

@@ -203,6 +203,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use ghapp_protocol::remote::{FullName, Host, RepositoryName};
+    use proptest::prelude::*;
 
     use super::{Pattern, Reach};
 
@@ -248,5 +249,62 @@ mod tests {
         assert_eq!(Reach::named(names(5001)), None);
         let twice = ["web", "Web"].map(|name| RepositoryName::parse(name).unwrap());
         assert!(matches!(Reach::named(twice.into()), Some(Reach::Named(names)) if names.len() == 1));
+    }
+
+    /// Whether a pattern matches, by its plain meaning: segment by segment, as lower-case text.
+    fn means(pattern: &str, host: &str, name: &str) -> bool {
+        let (pattern, remote) = (pattern.to_lowercase(), format!("{host}/{name}").to_lowercase());
+        let mut wanted = pattern.split('/');
+        remote.split('/').all(|is| match wanted.next() {
+            None | Some("*") => true,
+            Some(wanted) => wanted.strip_suffix('*').map_or(is == wanted, |prefix| is.starts_with(prefix)),
+        })
+    }
+
+    proptest! {
+        // Few letters, so that names often are alike: equal, equal but for case, or one the beginning of the other.
+        #[test]
+        fn patterns_match_what_they_mean(
+            pattern in "(h|H|hh)/([aAbB-]{1,3}/([aAbB._-]{1,3}|[aAbB_-]{1,2}\\*|\\*)|\\*(/([aAbB_-]{1,3}|\\*))?)",
+            host in "(h|H|hh)",
+            name in "[aAbB-]{1,3}/[aAbB_-]{1,3}",
+        ) {
+            prop_assume!(Pattern::parse(&pattern).is_ok()); // `.` and `..` are no repositories
+            prop_assert_eq!(matches(&pattern, &host, &name), means(&pattern, &host, &name));
+        }
+
+        #[test]
+        fn any_name_is_matched_in_any_case_and_no_longer_or_shorter_one(
+            owner in "[A-Za-z0-9_-]{2,38}",
+            repository in "[A-Za-z0-9_-]{2,99}",
+            other in "[A-Za-z0-9_-]",
+        ) {
+            let shouted = format!("{owner}/{repository}").to_uppercase();
+            let longer = [format!("{other}{owner}/{repository}"), format!("{owner}{other}/{repository}")];
+            let shorter = [format!("{}/{repository}", &owner[1..]), format!("{}/{repository}", &owner[..owner.len() - 1])];
+            for pattern in [format!("h/{owner}/{repository}"), format!("h/{owner}/*"), format!("h/{owner}/{}*", &repository[..1])] {
+                prop_assert!(matches(&pattern, "H", &shouted), "{}", pattern);
+                for name in longer.iter().chain(&shorter) {
+                    prop_assert!(!matches(&pattern, "h", name), "{} and {}", pattern, name);
+                }
+                prop_assert!(!matches(&pattern, "h.h", &shouted));
+            }
+            let exact = format!("h/*/{repository}");
+            prop_assert!(matches(&exact, "h", &shouted));
+            for name in [format!("{owner}/{repository}{other}"), format!("{owner}/{}", &repository[1..])] {
+                prop_assert!(!matches(&exact, "h", &name), "{} and {}", exact, name);
+            }
+        }
+
+        #[test]
+        fn no_character_that_names_do_not_have_makes_a_pattern(
+            before in "[a-z]{0,5}",
+            bad in "[\\x00-\\x1f\\x7f %:@?#\\\\\u{80}-\u{10ffff}]",
+            after in "[a-z*]{0,5}",
+        ) {
+            for text in [format!("h/{before}{bad}{after}/web"), format!("h/acme/{before}{bad}{after}")] {
+                prop_assert!(Pattern::parse(&text).is_err(), "{:?}", text);
+            }
+        }
     }
 }

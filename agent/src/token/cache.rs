@@ -64,9 +64,9 @@ impl TokenLease {
         let least = i64::try_from(at_least.as_secs()).unwrap_or(i64::MAX);
         let wall_left = self.minted.token.expires_at.saturating_sub(now.wall);
         let life = self.minted.token.expires_at.saturating_sub(self.minted.at.wall);
-        let elapsed = now.boot.saturating_sub(self.minted.at.boot).as_secs();
-        let boot_left = life.saturating_sub(i64::try_from(elapsed).unwrap_or(i64::MAX));
-        wall_left > 0 && boot_left > 0 && wall_left.min(boot_left) >= least
+        let life = Duration::from_secs(u64::try_from(life).unwrap_or(0));
+        let boot_left = life.saturating_sub(now.boot.saturating_sub(self.minted.at.boot));
+        wall_left > 0 && wall_left >= least && !boot_left.is_zero() && boot_left >= at_least
     }
 }
 
@@ -163,6 +163,9 @@ impl TokenCache {
         }
     }
 }
+
+#[cfg(test)]
+mod any_history;
 
 #[cfg(test)]
 mod tests {

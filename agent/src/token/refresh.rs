@@ -46,8 +46,10 @@ impl Refresh {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::Refresh;
-    use crate::clock::{Clock, TestClock};
+    use crate::clock::{Clock, Moment, TestClock};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -71,5 +73,24 @@ mod tests {
         assert!(!refresh.is_due(clock.now(), clock.now()), "one is under way");
         clock.pass(60);
         assert!(refresh.is_due(clock.now(), clock.now()), "it failed, and is tried again");
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_lies_between_half_and_nine_tenths_of_any_life(
+            life in 1..=86_400_000_u64,
+            boot in any::<u32>(),
+            chance in 0.0..=1.0_f64,
+        ) {
+            let (life, minted) = (Duration::from_millis(life), Moment { wall: 0, boot: Duration::from_secs(boot.into()) });
+            let mut refresh = Refresh::plan(life, minted, chance);
+            let left = refresh.left(minted);
+            let rounding = Duration::from_nanos(1);
+            prop_assert!(left + rounding >= life * 50 / 100 && left <= life * 92 / 100 + rounding, "{:?} of {:?}", left, life);
+            let before = Moment { boot: (minted.boot + left).saturating_sub(rounding), ..minted };
+            prop_assert!(!refresh.is_due(before, before));
+            let then = Moment { boot: minted.boot + left, ..minted };
+            prop_assert!(refresh.is_due(then, then));
+        }
     }
 }

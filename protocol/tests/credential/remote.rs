@@ -1,5 +1,11 @@
 //! Rules 10 to 16: whose request it is.
 
+use std::collections::HashSet;
+
+use ghapp_protocol::remote::{FullName, Host, RepositoryName};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
 use crate::{outcome, with_host, with_lines};
 
 fn with_path(path: &str) -> String {
@@ -156,4 +162,62 @@ fn rule_16_a_url_must_agree_with_the_other_attributes() {
         "github.com -",
         "a path is never taken from the url"
     );
+}
+
+proptest! {
+    #[test]
+    fn rule_14_every_spelling_of_any_name_is_that_name(
+        owner in "[A-Za-z0-9_-]{1,39}",
+        repository in "[A-Za-z0-9._-]{1,100}",
+        suffix in select(vec!["", "/", ".git", ".GIT", ".git/", "/info/lfs", ".git/info/lfs", ".Git/info/lfs/"]),
+    ) {
+        prop_assume!(RepositoryName::parse(&repository).is_ok());
+        let name = format!("{owner}/{repository}");
+        let path = format!("{name}{suffix}");
+        prop_assert_eq!(with_path(&path), format!("github.com {name}"));
+        prop_assert_eq!(FullName::parse(&path.to_uppercase().replace("/INFO/LFS", "/info/lfs")), FullName::parse(&name));
+    }
+
+    // Without NUL and the two characters that end a line of git's.
+    #[test]
+    fn rule_14_any_other_character_anywhere_is_not_ours(
+        name in "[A-Za-z0-9_-]{1,19}/[A-Za-z0-9_-]{1,19}",
+        bad in "[\\x01-\\x09\\x0b\\x0c\\x0e-\\x1f\\x7f !\"$&'*+,:;<=>?@|~%#\\\\\u{80}-\u{10ffff}]",
+        at in any::<Index>(),
+    ) {
+        let at = at.index(name.len() + 1);
+        let path = format!("{}{bad}{}", &name[..at], &name[at..]);
+        prop_assert!(FullName::parse(&path).is_err());
+        let outcome = with_path(&path);
+        prop_assert!(outcome == "not ours: Path" || outcome.starts_with("refused: "), "{}", outcome);
+    }
+
+    // Few letters, so that names often are alike.
+    #[test]
+    fn rule_14_names_are_the_same_only_as_a_whole_and_without_case(
+        one in "[aAbB-]{1,2}/[aAbB_-]{1,2}",
+        other in "[aAbB-]{1,2}/[aAbB_-]{1,2}",
+    ) {
+        let [first, second] = [&one, &other].map(|name| FullName::parse(name).unwrap());
+        let same = one.to_lowercase() == other.to_lowercase();
+        prop_assert_eq!(first == second, same);
+        prop_assert_eq!(first.cmp(&second).is_eq(), same, "order agrees");
+        prop_assert_eq!(HashSet::from([first, second]).len() == 1, same, "and so does the hash");
+    }
+
+    #[test]
+    fn rule_11_any_host_is_itself_in_any_case_and_no_longer_one(
+        host in "[A-Za-z0-9_-]{1,20}(\\.[A-Za-z0-9_-]{1,20}){0,3}(:[1-9][0-9]{0,3})?",
+        other in "[A-Za-z0-9_-]",
+    ) {
+        let parse = |host: &str| Host::parse(host).unwrap();
+        prop_assert_eq!(parse(&host), parse(&host.to_uppercase()));
+        prop_assert_ne!(parse(&host), parse(&format!("{other}{host}")));
+        prop_assert_ne!(parse(&host), parse(&format!("{other}.{host}")));
+        if !host.contains(':') {
+            prop_assert_eq!(parse(&host), parse(&format!("{host}:443")));
+            prop_assert_ne!(parse(&host), parse(&format!("{host}:444")));
+            prop_assert_ne!(parse(&host), parse(&format!("{host}.{other}")));
+        }
+    }
 }
