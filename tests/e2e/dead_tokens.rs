@@ -85,3 +85,16 @@ fn a_clock_that_is_ahead_of_githubs_is_noticed_and_corrected() {
     desk.set_up_git();
     desk.clone("acme/web").ok();
 }
+
+#[test]
+fn a_clock_that_is_a_little_behind_does_not_make_tokens_live_longer() {
+    let desk = Desk::ready();
+    // Good enough for an app JWT, so GitHub refuses nothing and nothing is learned from a refusal.
+    desk.github.clock_ahead(SignedDuration::from_mins(7));
+    let filled = desk.fill("acme/web").ok().stdout();
+    let expiry = filled.lines().find_map(|line| line.strip_prefix("password_expiry_utc=")).unwrap();
+    let mint = &desk.github.mints()[0];
+    let by_our_clock = mint.expires_at.as_second() - 7 * 60 - 60;
+    let expiry = expiry.parse::<i64>().unwrap();
+    assert!((by_our_clock - 5..=by_our_clock + 5).contains(&expiry), "{expiry}, and not {by_our_clock}");
+}

@@ -18,3 +18,4 @@ mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;
 mod secrets;
+mod which;

@@ -7,8 +7,8 @@ use crate::github::GitHubError;
 use crate::keystore::StoreError;
 use crate::model::{App, Installation, InstallationId, Level, Permissions, StoreKind, TokenScope};
 
-/// How far a clock may be off before it is named as the reason.
-fn time(seconds: i64) -> String {
+/// A time as people and programs read it.
+pub(super) fn time(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }
 
@@ -18,6 +18,11 @@ pub(super) fn config(error: &str) -> WireError {
 
 pub(super) fn not_configured() -> WireError {
     WireError::new(ErrorCode::NotConfigured, "no App is configured").hint("run: ghapp login --pem FILE --app-id ID")
+}
+
+pub(super) fn host_not_configured(host: &Host) -> WireError {
+    WireError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {host}"))
+        .hint(format!("run: ghapp login --pem FILE --app-id N --host {host}"))
 }
 
 pub(super) fn unknown_app(name: &str) -> WireError {

@@ -173,9 +173,8 @@ impl Broker {
             }
             outcome => outcome,
         };
-        let mut token = token.map_err(|error| self.refused(&mint, &error))?;
-        // GitHub's clock said when it dies; ours is the one that everybody here compares with.
-        token.expires_at -= self.skew(&mint.app);
+        let token = token.map_err(|error| self.refused(&mint, &error))?;
+        let token = token.by_our_clock(self.clock.now().wall, self.skew(&mint.app));
         self.prove(&mint, &token).await;
         let at = self.clock.now();
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);

@@ -11,6 +11,7 @@ mod login;
 mod mint;
 mod scope;
 mod serve;
+mod which;
 
 pub use listing::Listening;
 

@@ -77,6 +77,8 @@ pub(super) enum Command {
     SetupGit(SetupGit),
     /// Show the agent, the key store, git's configuration and the Apps
     Status(Status),
+    /// Explain which helper, rule, App and installation a remote leads to
+    Which(Which),
     /// Print a token
     Token(Token),
     /// List live tokens; never the tokens themselves
@@ -185,6 +187,15 @@ pub(super) struct Status {
     /// Print nothing; the exit code tells
     #[arg(long)]
     pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The remote; . is the origin of the current directory, as it is when left out
+    #[arg(value_name = "URL|.|OWNER/REPO")]
+    pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) form: Form,
 }
 
 #[derive(Debug, Args)]

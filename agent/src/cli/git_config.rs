@@ -11,6 +11,7 @@ use ghapp_protocol::client::Deadline;
 use ghapp_protocol::error::ErrorCode;
 
 use super::arguments::Place;
+use super::chain::Entry;
 use super::failure::CliError;
 
 /// How long git may take. Reading or changing a file takes milliseconds; a home directory on a network may need seconds.
@@ -146,6 +147,16 @@ pub(super) fn effective_sections(is_ours: impl Fn(&str) -> bool) -> Result<Vec<(
         }
     }
     Ok(found)
+}
+
+/// Everything under `credential`, in all of git's files together, in git's order.
+pub(super) fn credential_entries() -> Result<Vec<Entry>, CliError> {
+    let answer = run(["config", "--null", "--show-origin", "--get-regexp", r"^credential\."].iter().map(OsStr::new))?;
+    if answer.code() == Some(NOTHING_FOUND) {
+        return Ok(Vec::new());
+    }
+    answer.expect_success()?;
+    Ok(answer.records().chunks_exact(2).filter_map(|pair| Entry::of(&pair[0], &pair[1])).collect())
 }
 
 /// The URL of the remote `origin` of the repository around the current directory, as git would use it.

@@ -6,6 +6,7 @@
 mod agent;
 mod apps;
 mod arguments;
+mod chain;
 mod config;
 mod connection;
 mod failure;
@@ -21,6 +22,7 @@ mod setup_git;
 mod status;
 mod target;
 mod token;
+mod which;
 mod wiring;
 mod wording;
 
@@ -108,6 +110,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Logout(logout) => logout::run(&session, logout)?,
         Command::SetupGit(setup) => setup_git::run(&session, &setup)?,
         Command::Status(status) => return status::run(&session, &status),
+        Command::Which(which) => which::run(&session, &which)?,
         Command::Token(token) => token::run(&session, &token)?,
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,

@@ -24,17 +24,27 @@ enum TargetError {
 }
 
 impl Target {
-    /// Reads an argument, or asks git for the origin when there is none.
-    pub(super) fn of(argument: Option<&str>) -> Result<Self, CliError> {
-        if let Some(text) = argument {
-            return parse(text).map_err(|error| describe(error, "the argument", None));
+    /// Reads an argument, or asks git for the origin when there is none. `command` is what a person would run again.
+    pub(super) fn of(argument: Option<&str>, command: &str) -> Result<Self, CliError> {
+        match argument {
+            Some(text) => Self::of_argument(text, command),
+            None => Self::of_origin(command).map(|(target, _)| target),
         }
-        let url = git_config::origin().map_err(|error| CliError {
-            hint: Some("name the repository: ghapp token OWNER/REPO".to_owned()),
-            ..error
-        })?;
-        let set = Some("git remote set-url origin");
-        parse(&url).map_err(|error| describe(error, "the remote origin", set))
+    }
+
+    /// Reads an argument.
+    pub(super) fn of_argument(text: &str, command: &str) -> Result<Self, CliError> {
+        parse(text).map_err(|error| describe(error, "the argument", command))
+    }
+
+    /// Asks git for the origin. Also returns its URL, which may hold a password.
+    pub(super) fn of_origin(command: &str) -> Result<(Self, String), CliError> {
+        let url = git_config::origin()
+            .map_err(|error| CliError { hint: Some(format!("name the repository: {command} OWNER/REPO")), ..error })?;
+        match parse(&url) {
+            Ok(target) => Ok((target, url)),
+            Err(error) => Err(describe(error, "the remote origin", "git remote set-url origin")),
+        }
     }
 
     fn url(&self) -> Option<String> {
@@ -76,7 +86,8 @@ fn without_port(target: Target) -> Target {
     Target { host: target.host.and_then(|host| Host::parse(host.name()).ok()), ..target }
 }
 
-fn describe(error: TargetError, what: &str, set: Option<&str>) -> CliError {
+/// `command` is what takes the URL that would do.
+fn describe(error: TargetError, what: &str, command: &str) -> CliError {
     let (message, secure) = match error {
         TargetError::PlainHttp(target) => (format!("{what} is an http URL: a token is never sent unencrypted"), target),
         TargetError::Ssh(target) => {
@@ -86,7 +97,7 @@ fn describe(error: TargetError, what: &str, set: Option<&str>) -> CliError {
     };
     let error = CliError::usage(message);
     match secure.and_then(|target| target.url()) {
-        Some(url) => error.hint(format!("run: {} {}", set.unwrap_or("ghapp token"), shell_word(&url))),
+        Some(url) => error.hint(format!("run: {command} {}", shell_word(&url))),
         None => error,
     }
 }
@@ -120,7 +131,7 @@ mod tests {
         for url in ["git@github.com:acme/web.git", "ssh://git@github.com:22/acme/web", "github.com:/acme/web"] {
             let error = parse(url).unwrap_err();
             assert_eq!(error, TargetError::Ssh(Some(target(Some("github.com")))), "{url}");
-            let error = describe(error, "the remote origin", Some("git remote set-url origin"));
+            let error = describe(error, "the remote origin", "git remote set-url origin");
             assert_eq!(error.hint.unwrap(), "run: git remote set-url origin https://github.com/acme/web.git");
         }
         assert!(matches!(parse("http://github.com/acme/web"), Err(TargetError::PlainHttp(Some(_)))));
@@ -140,7 +151,7 @@ mod tests {
             "https://github.com/acme/we b",
             "../web",
         ] {
-            let error = describe(parse(text).unwrap_err(), "the argument", None);
+            let error = describe(parse(text).unwrap_err(), "the argument", "ghapp token");
             assert!(!error.message.contains("canary"), "{}", error.message);
         }
     }

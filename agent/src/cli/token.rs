@@ -33,7 +33,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliErr
     let repositories = arguments.repositories.iter().map(|name| repository(name));
     let repositories = repositories.collect::<Result<_, _>>()?;
     let min_ttl = arguments.min_ttl.as_deref().map(seconds).transpose()?;
-    let Target { host, full_name } = Target::of(arguments.target.as_deref())?;
+    let Target { host, full_name } = Target::of(arguments.target.as_deref(), "ghapp token")?;
     let named = match &host {
         Some(host) => format!("{host}/{full_name}"),
         None => full_name.to_string(),

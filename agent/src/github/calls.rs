@@ -1,4 +1,4 @@
-//! The six calls.
+//! The calls.
 
 use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
 use reqwest::header::{LINK, LOCATION};
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tracing::debug;
 
 use super::client::{Answer, GitHub};
-use super::error::{GitHubError, refusal};
+use super::error::{GitHubError, date, refusal};
 use super::types::{AppInfo, MintBody, RawInstallation, RawToken};
 use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, Permissions};
 
@@ -117,6 +117,16 @@ impl GitHub {
         }
     }
 
+    /// The installation that covers a repository, by GitHub's number for it: where a lookup by an old name is sent on to.
+    pub async fn installation_of_repository_id(
+        &self,
+        app: &App,
+        jwt: &AppJwt,
+        id: u64,
+    ) -> Result<Option<Installation>, GitHubError> {
+        self.find(app, jwt, &format!("/repositories/{id}/installation")).await
+    }
+
     /// Mints a token that reaches these repositories and may do this much.
     pub async fn mint(
         &self,
@@ -147,7 +157,8 @@ impl GitHub {
         let answer = self.call(app, Method::POST, &path, &jwt.secret, Some(body)).await?;
         let answer = expect(answer, StatusCode::CREATED)?;
         let token = json::<RawToken>(&answer)?.into_token();
-        token.ok_or(GitHubError::Garbled("a token that is not one line"))
+        let token = token.ok_or(GitHubError::Garbled("a token that is not one line"))?;
+        Ok(InstallationToken { minted_at: date(&answer.headers), ..token })
     }
 
     /// Kills a token. One that is dead already is no error.

@@ -156,7 +156,7 @@ fn limit(headers: &HeaderMap, message: &str, now: i64) -> Option<GitHubError> {
 }
 
 /// The server's clock, in seconds since 1970 (RFC 9110, section 6.6.1).
-fn date(headers: &HeaderMap) -> Option<i64> {
+pub(super) fn date(headers: &HeaderMap) -> Option<i64> {
     let text = headers.get(DATE)?.to_str().ok()?;
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(date.as_second())

@@ -35,6 +35,7 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         Call::Login(login) => within(PERSON_DEADLINE, broker.login(*login, caller)).await,
         Call::Logout(logout) => within(PERSON_DEADLINE, broker.logout(logout, caller)).await,
         Call::Token(call) => within(GIT_DEADLINE, broker.token(call, caller)).await,
+        Call::Which(which) => within(GIT_DEADLINE, broker.which(which, caller)).await,
         Call::Leases { after } => broker.leases(after),
         Call::Revoke(revoke) => within(PERSON_DEADLINE, broker.revoke(revoke, caller)).await,
         Call::Installations(call) => within(PERSON_DEADLINE, broker.installations(&call)).await,

@@ -9,3 +9,4 @@ mod login;
 mod setup_git;
 mod support;
 mod token;
+mod which;

@@ -92,6 +92,16 @@ impl Home {
         command.args(arguments).output().unwrap().into()
     }
 
+    /// Lets git ask its helpers, and nobody else.
+    pub(crate) fn credential_fill(&self, attributes: &str) -> Ended {
+        let mut command = self.command(Path::new("git"));
+        command.args(["credential", "fill"]).env("GIT_TERMINAL_PROMPT", "0");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(attributes.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -98,6 +98,19 @@ pub struct TokenCall {
     pub app: Option<String>,
 }
 
+/// Asks for the way from a remote to a token. Nothing is minted for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Which {
+    /// The host in the remote's URL; the only configured one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
+    /// The repository.
+    pub repository: FullName,
+    /// The App to use, when more than one could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+}
+
 /// Kills tokens at GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoke {

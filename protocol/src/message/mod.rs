@@ -9,9 +9,10 @@ mod reply;
 
 use serde::{Deserialize, Serialize};
 
-pub use call::{Erase, Get, InstallationsCall, LeaseId, Login, Logout, Revoke, Stop, TokenCall};
+pub use call::{Erase, Get, InstallationsCall, LeaseId, Login, Logout, Revoke, Stop, TokenCall, Which};
 pub use reply::{
-    AppStatus, InstallationStatus, Lease, LeaseStatus, LoggedOut, RequestedBy, Revoked, Status, StoreStatus, TokenReply,
+    AppStatus, InstallationStatus, Lease, LeaseStatus, LoggedOut, RequestedBy, Revoked, Route, Status, StoreStatus,
+    TokenReply,
 };
 
 use crate::error::WireError;
@@ -57,6 +58,8 @@ pub enum Call {
     Logout(Logout),
     /// A token for a person or a script.
     Token(TokenCall),
+    /// The way from a remote to a token, for a person.
+    Which(Which),
     /// The live tokens, a page at a time.
     Leases {
         /// Only leases behind this one.
@@ -134,6 +137,8 @@ pub enum Reply {
     LoggedOut(LoggedOut),
     /// A token with all that is known about it.
     Token(Box<TokenReply>),
+    /// The way from a remote to a token.
+    Route(Box<Route>),
     /// A page of leases.
     Leases {
         /// In the order of their ids.

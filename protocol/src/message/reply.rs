@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::LeaseId;
-use crate::error::WireError;
-use crate::remote::{Host, RepositoryName};
+use crate::error::{ErrorCode, WireError};
+use crate::remote::{FullName, Host, RepositoryName};
 use crate::secret::{self, Secret};
 use crate::token_hash::TokenHash;
 
@@ -35,6 +35,46 @@ pub struct TokenReply {
     /// What it reaches; nothing means the whole installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repositories: Option<Vec<RepositoryName>>,
+}
+
+/// The way from a remote to a token, as far as it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The remote's host.
+    pub host: Host,
+    /// The remote's repository.
+    pub repository: FullName,
+    /// The rule that decides, as its `match` text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The App's nickname.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// The installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation_id: Option<u64>,
+    /// The account that the installation belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// `all` or `selected`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_selection: Option<String>,
+    /// What git's token may do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub permissions: BTreeMap<String, String>,
+    /// The permissions that are wanted and that the installation does not grant, or grants less of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lowered: Vec<String>,
+    /// Whether git gets a token.
+    pub covered: bool,
+    /// Why it does or does not, for people: one line, no full stop.
+    pub reason: String,
+    /// Why it does not, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<ErrorCode>,
+    /// What can be done about it: one command or URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// A live token, without the token.
