@@ -172,6 +172,7 @@ fn spawn(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Resu
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }
+    without_window(&mut command);
     let child = command.spawn().map_err(StartError::Spawn)?;
     let line = within(deadline, move || first_line(child))?;
     match line.as_deref() {
@@ -183,6 +184,18 @@ fn spawn(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Resu
         None => Err(StartError::Died),
     }
 }
+
+/// Keeps a console window from opening when an editor without a console runs git.
+#[cfg(windows)]
+fn without_window(command: &mut Command) {
+    use std::os::windows::process::CommandExt;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
+/// There are no windows to keep away.
+#[cfg(not(windows))]
+fn without_window(_command: &mut Command) {}
 
 /// Reads the agent's only line of output and reaps the process that detached it.
 fn first_line(mut child: Child) -> Option<String> {
@@ -205,9 +218,16 @@ pub fn sibling(program: &str) -> io::Result<PathBuf> {
 fn kept_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, OsString)> {
     variables.filter(|(name, _)| {
         name.to_str().is_some_and(|name| {
-            KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            let starts_with = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| same_name(start, prefix));
+            KEPT_VARIABLES.iter().any(|kept| same_name(name, kept)) || KEPT_PREFIXES.iter().any(starts_with)
         })
     })
+}
+
+/// Windows does not look at the case of a name: there `PATH` is mostly `Path`, and Git Bash makes `SystemRoot`, without which
+/// there are no sockets, `SYSTEMROOT`.
+fn same_name(name: &str, other: &str) -> bool {
+    if cfg!(windows) { name.eq_ignore_ascii_case(other) } else { name == other }
 }
 
 /// Runs a blocking call on a thread and waits for it until the deadline.
@@ -244,5 +264,12 @@ mod tests {
             .map(|(name, _)| name.into_string().unwrap())
             .collect();
         assert_eq!(kept, ["HOME", "XDG_CONFIG_HOME", "GHAPP_CONFIG", "https_proxy"]);
+    }
+
+    #[test]
+    fn the_case_of_a_name_matters_except_on_windows() {
+        let kept =
+            kept_variables(["Path", "SYSTEMROOT"].map(|name| (name.into(), OsString::new())).into_iter()).count();
+        assert_eq!(kept, if cfg!(windows) { 2 } else { 0 });
     }
 }

@@ -3,9 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use ghapp_protocol::message::Reply;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::broker::Broker;
 
@@ -13,7 +12,9 @@ use crate::broker::Broker;
 /// agent.
 #[cfg(unix)]
 pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Result<()> {
+    use ghapp_protocol::message::Reply;
     use tokio::signal::unix::{SignalKind, signal};
+    use tracing::warn;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;

@@ -15,13 +15,14 @@ use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixListener;
+use rustix::fs::RawMode;
 
 use super::super::StartupError;
 use super::super::activation::Activated;
 use super::Bound;
 
 /// The socket's mode. Its directory is private already; this is the second lock on the same door.
-const MODE: u32 = 0o600;
+const MODE: RawMode = 0o600;
 
 /// The socket file.
 pub(in super::super) struct Place {
