@@ -70,10 +70,8 @@ fn a_clock_that_is_behind_githubs_is_noticed_and_corrected() {
     desk.clone("acme/api").ok();
     assert_eq!(desk.github.calls().api() - before, 1);
     // And git was told an expiry by this machine's clock.
-    let filled = desk.fill("acme/web").ok().stdout();
-    let expiry = filled.lines().find_map(|line| line.strip_prefix("password_expiry_utc=")).unwrap();
     let by_githubs_clock = desk.github.mints()[1].expires_at.as_second();
-    let skew = by_githubs_clock - 60 - expiry.parse::<i64>().unwrap();
+    let skew = by_githubs_clock - 60 - desk.expiry("acme/web");
     assert!((7195..=7205).contains(&skew), "two hours, give or take the seconds of the test: {skew}");
 }
 
@@ -91,10 +89,7 @@ fn a_clock_that_is_a_little_behind_does_not_make_tokens_live_longer() {
     let desk = Desk::ready();
     // Good enough for an app JWT, so GitHub refuses nothing and nothing is learned from a refusal.
     desk.github.clock_ahead(SignedDuration::from_mins(7));
-    let filled = desk.fill("acme/web").ok().stdout();
-    let expiry = filled.lines().find_map(|line| line.strip_prefix("password_expiry_utc=")).unwrap();
-    let mint = &desk.github.mints()[0];
-    let by_our_clock = mint.expires_at.as_second() - 7 * 60 - 60;
-    let expiry = expiry.parse::<i64>().unwrap();
+    let expiry = desk.expiry("acme/web");
+    let by_our_clock = desk.github.mints()[0].expires_at.as_second() - 7 * 60 - 60;
     assert!((by_our_clock - 5..=by_our_clock + 5).contains(&expiry), "{expiry}, and not {by_our_clock}");
 }

@@ -102,6 +102,17 @@ impl Desk {
         password.expect("there is a password").to_owned()
     }
 
+    /// The expiry that git is told for a repository, in seconds since 1970.
+    ///
+    /// Asked of the helper itself: git passes it on to others since 2.40 only.
+    pub fn expiry(&self, repository: &str) -> i64 {
+        let request = format!("protocol=https\nhost={}\npath={repository}.git\n\n", self.github.host());
+        let mut command = self.command(binary("git-credential-ghapp"));
+        let answer = process::run(command.arg("get"), request.as_bytes()).ok().stdout();
+        let expiry = answer.lines().find_map(|line| line.strip_prefix("password_expiry_utc="));
+        expiry.and_then(|expiry| expiry.parse().ok()).expect("the helper tells the expiry")
+    }
+
     /// The decisions in the audit log so far.
     pub fn audit(&self) -> Vec<Value> {
         self.audit_lines().iter().map(|line| serde_json::from_str(line).expect("the log has lines of JSON")).collect()

@@ -156,7 +156,7 @@ impl<'a> Parts<'a> {
 }
 
 /// Whether a section is about a URL. A whole URL matches what lies below it, and `*` in its host any one label (git-config(1),
-/// "http.<url>.*"); a part of a URL matches what is equal in that part.
+/// `http.<url>.*`); a part of a URL matches what is equal in that part.
 fn matches(section: &str, remote: &Remote) -> bool {
     let (scheme, rest) = section.split_once("://").unwrap_or(("", section));
     let Parts { user, host, path } = Parts::of(rest);
