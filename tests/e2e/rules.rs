@@ -126,3 +126,19 @@ fn a_refusal_of_too_much_at_once_comes_with_githubs_words_and_what_to_change() {
     let fill = desk.fill("acme/web");
     fill.failed().stderr_contains("maximum number of repositories is 40").stderr_contains("list fewer repositories");
 }
+
+#[test]
+fn a_denied_repository_is_not_reached_by_naming_it_second() {
+    let desk = Desk::ready();
+    desk.github.create_repository("acme/infra-x");
+    let host = desk.github.host();
+    desk.configure(&format!(
+        "\n[[rule]]\nmatch = \"{host}/acme/infra-*\"\ndeny = true\n\
+         \n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\n"
+    ))
+    .ok();
+    let token = desk.ghapp(["token", "acme/web", "--repositories", "infra-x"]);
+    token.failed().stderr_contains("error[E39]");
+    assert_eq!(desk.github.mints().len(), 0);
+    desk.ghapp(["token", "acme/web", "--repositories", "api"]).ok();
+}

@@ -1,7 +1,7 @@
 //! Every failure as a cause and a next step: names the object, says one thing, ends with a command or URL that works.
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::remote::{Host, Owner, RepositoryName};
+use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
 use crate::github::GitHubError;
 use crate::keystore::StoreError;
@@ -37,6 +37,11 @@ pub(super) fn path_missing(host: &Host) -> WireError {
 pub(super) fn denied(host: &Host, rule: &str) -> WireError {
     WireError::new(ErrorCode::Denied, format!("the rule {rule} denies this repository of {host}"))
         .hint("see the rules in the file that this prints: ghapp config path")
+}
+
+pub(super) fn served_otherwise(first: &FullName, other: &FullName) -> WireError {
+    WireError::new(ErrorCode::Denied, format!("the rules serve {first} and {other} differently"))
+        .hint("ask for one token each: ghapp token OWNER/REPO")
 }
 
 pub(super) fn outside_named_set(owner: &Owner, name: &RepositoryName, rule: Option<&str>) -> WireError {

@@ -98,6 +98,16 @@ impl Broker {
         record.host = Some(host.to_string());
         let FullName { owner, repository } = &call.repository;
         let decision = policy::decide(&config.apps, &config.rules, &host, &call.repository);
+        // One token for several repositories must be one that each of them would get by itself: a rule that denies one of them,
+        // or serves it otherwise, is not passed by naming it second.
+        for other in &call.repositories {
+            let name = FullName { owner: owner.clone(), repository: other.clone() };
+            match policy::decide(&config.apps, &config.rules, &host, &name) {
+                Decision::Deny { rule, .. } => return Err(explain::denied(&host, &rule)),
+                same if same == decision => {}
+                _ => return Err(explain::served_otherwise(&call.repository, &name)),
+            }
+        }
         let mut grants = match decision {
             Decision::NoMatch => return Ok(None),
             Decision::Deny { rule, .. } => return Err(explain::denied(&host, &rule)),
