@@ -8,8 +8,10 @@ mod stored_form;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tracing::{info, warn};
 
 use crate::model::{KeyId, PrivateKey, StoreKind};
 
@@ -41,6 +43,15 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// How a key came to be in its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// It was put there now.
+    Now,
+    /// It had been there before.
+    WasThere,
+}
+
 /// All key stores of an agent.
 #[derive(Default)]
 pub struct KeyStores {
@@ -60,18 +71,32 @@ impl KeyStores {
         }
     }
 
-    /// Keeps a key, replacing one of the same name.
-    pub async fn save(&self, store: StoreKind, id: &KeyId, key: PrivateKey) -> Result<(), StoreError> {
+    /// Keeps a key, replacing another one of the same name. An error leaves nothing behind, now or later.
+    pub async fn save(&self, store: StoreKind, id: &KeyId, key: PrivateKey) -> Result<Saved, StoreError> {
         match store {
             StoreKind::Keyring => {
-                let id = id.to_string();
-                self.keyring.run(DEADLINE, move |keyring| keyring.save(&id, &key)).await
+                let (id, late) = (id.to_string(), id.to_string());
+                let undo = move |keyring: &mut worker::Keyring, saved| {
+                    if saved == Saved::WasThere {
+                        return;
+                    }
+                    match keyring.delete(&late) {
+                        Ok(_) => info!("a key that was saved too late was taken back"),
+                        Err(error) => warn!(%error, "a key that was saved too late was left in the keyring"),
+                    }
+                };
+                self.keyring.run_or_undo(DEADLINE, move |keyring| keyring.save(&id, &key), undo).await
             }
-            StoreKind::Memory => {
-                self.memory().insert(id.clone(), key);
-                Ok(())
-            }
+            StoreKind::Memory => match self.memory().insert(id.clone(), key) {
+                Some(_) => Ok(Saved::WasThere),
+                None => Ok(Saved::Now),
+            },
         }
+    }
+
+    /// Whether the agent's memory holds a key.
+    pub fn remembers(&self, id: &KeyId) -> bool {
+        self.memory().contains_key(id)
     }
 
     /// Deletes a key. False when there was none.
@@ -95,7 +120,7 @@ impl KeyStores {
         self.keyring.run(STATE_DEADLINE, worker::Keyring::reach).await
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<KeyId, PrivateKey>> {
+    fn memory(&self) -> MutexGuard<'_, HashMap<KeyId, PrivateKey>> {
         // A map of finished values is whole even if a thread panicked with the lock in its hand.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

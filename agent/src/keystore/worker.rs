@@ -1,18 +1,19 @@
 //! The thread that talks to the keyring, and the patience of those who wait for it.
 //!
 //! Not tokio's blocking pool: a runtime joins those threads when it ends, and a keyring that never answers would then keep
-//! the agent from ending. A call that outlives its deadline keeps its thread; the next call gets a new one.
+//! the agent from ending. A call that outlives its deadline keeps its thread; the next call gets a new one. What nobody waits
+//! for any more is not begun, and what was done too late is undone: a failed login leaves no key behind.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::{StoreError, os, stored_form};
+use super::{Saved, StoreError, os, stored_form};
 use crate::model::PrivateKey;
 
 /// The service name of our entries.
@@ -25,8 +26,15 @@ type Job = Box<dyn FnOnce(&mut Keyring) + Send>;
 /// Runs keyring calls one after another, so that one unlock prompt serves all who wait.
 #[derive(Default)]
 pub(super) struct Worker {
-    jobs: Mutex<Option<Sender<Job>>>,
+    current: Mutex<Option<Thread>>,
     threads: Arc<AtomicUsize>,
+}
+
+/// The way to a thread that takes calls.
+#[derive(Clone)]
+struct Thread {
+    number: u64,
+    jobs: Sender<Job>,
 }
 
 impl Worker {
@@ -36,58 +44,101 @@ impl Worker {
         deadline: Duration,
         call: impl FnOnce(&mut Keyring) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, receiver) = oneshot::channel();
-        self.enqueue(Box::new(move |keyring| {
-            // Whoever asked may have given up.
-            let _ = sender.send(call(keyring));
-        }))?;
-        match tokio::time::timeout(deadline, receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Refused("the keyring's thread ended".to_owned())),
-            Err(_) => {
-                // The thread may hang for good: leave it its queue and start another one for the next call.
-                *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                Err(StoreError::Silent)
+        self.run_or_undo(deadline, call, |_, _| {}).await
+    }
+
+    /// The same for a call that changes something. `undo` gets what it returned when nobody waited for that any more.
+    pub(super) async fn run_or_undo<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        call: impl FnOnce(&mut Keyring) -> Result<T, StoreError> + Send + 'static,
+        undo: impl FnOnce(&mut Keyring, T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, mut receiver) = oneshot::channel();
+        let thread = self.enqueue(Box::new(move |keyring| {
+            if sender.is_closed() {
+                return;
             }
+            if let Err(Ok(late)) = sender.send(call(keyring)) {
+                undo(keyring, late);
+            }
+        }))?;
+        let ended = |_| StoreError::Refused("the keyring's thread ended".to_owned());
+        if let Ok(outcome) = tokio::time::timeout(deadline, &mut receiver).await {
+            return outcome.map_err(ended)?;
+        }
+        // From here on the thread undoes what it does; what it did until here counts.
+        receiver.close();
+        receiver.try_recv().unwrap_or_else(|_| {
+            self.abandon(thread);
+            Err(StoreError::Silent)
+        })
+    }
+
+    /// Leaves a thread that may hang for good its queue; the next call gets another one.
+    fn abandon(&self, number: u64) {
+        let mut current = self.current();
+        // Not one that has taken its place since then.
+        if current.as_ref().is_some_and(|thread| thread.number == number) {
+            *current = None;
         }
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = match &*jobs {
-            Some(sender) => match sender.send(job) {
-                Ok(()) => return Ok(()),
+    /// Hands a call to a thread. Returns the thread's number.
+    fn enqueue(&self, job: Job) -> Result<u64, StoreError> {
+        let mut current = self.current();
+        let job = match &*current {
+            Some(thread) => match thread.jobs.send(job) {
+                Ok(()) => return Ok(thread.number),
                 Err(mpsc::SendError(job)) => job,
             },
             None => job,
         };
-        let sender = start_thread(&self.threads)?;
+        let thread = start_thread(&self.threads)?;
         // A thread that was just started has its receiver.
-        let _ = sender.send(job);
-        *jobs = Some(sender);
-        Ok(())
+        let _ = thread.jobs.send(job);
+        let number = thread.number;
+        *current = Some(thread);
+        Ok(number)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Thread>> {
+        // A sender is whole even if a thread panicked with the lock in its hand.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn start_thread(threads: &Arc<AtomicUsize>) -> Result<Sender<Job>, StoreError> {
-    if threads.fetch_add(1, Ordering::SeqCst) >= MAX_THREADS {
-        threads.fetch_sub(1, Ordering::SeqCst);
-        return Err(StoreError::Silent);
-    }
-    let (sender, receiver) = mpsc::channel::<Job>();
-    let counted = Arc::clone(threads);
+fn start_thread(threads: &Arc<AtomicUsize>) -> Result<Thread, StoreError> {
+    static NUMBERS: AtomicU64 = AtomicU64::new(0);
+    let alive = Alive::one_more(threads).ok_or(StoreError::Silent)?;
+    let (jobs, receiver) = mpsc::channel::<Job>();
     let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
+        let _alive = alive;
         let mut keyring = Keyring::default();
         // Ends when nobody can send any more: the worker gave this thread up, or the agent ends.
         while let Ok(job) = receiver.recv() {
             job(&mut keyring);
         }
-        counted.fetch_sub(1, Ordering::SeqCst);
     });
-    spawned.map(|_| sender).map_err(|error| {
-        threads.fetch_sub(1, Ordering::SeqCst);
-        StoreError::Refused(error.to_string())
-    })
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    spawned.map(|_| Thread { number, jobs }).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+/// Counts a thread for as long as it lives, however it ends.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    /// None when there are as many as there may be.
+    fn one_more(threads: &Arc<AtomicUsize>) -> Option<Self> {
+        let alive = Self(Arc::clone(threads));
+        (threads.fetch_add(1, Ordering::SeqCst) < MAX_THREADS).then_some(alive)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The connection to the keyring; made when it is needed, and anew when it broke, so that a keyring that appears later, or
@@ -107,9 +158,17 @@ impl Keyring {
         stored_form::decode(&bytes)
     }
 
-    pub(super) fn save(&mut self, user: &str, key: &PrivateKey) -> Result<(), StoreError> {
+    /// Saves a key, unless it is there already.
+    pub(super) fn save(&mut self, user: &str, key: &PrivateKey) -> Result<Saved, StoreError> {
+        match self.load(user) {
+            Ok(there) if there == *key => return Ok(Saved::WasThere),
+            // Nothing, something else, or something damaged: it is replaced.
+            Ok(_) | Err(StoreError::NoEntry | StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
         let bytes = stored_form::encode(key);
-        self.with_entry(user, |entry| entry.set_secret(&bytes))
+        self.with_entry(user, |entry| entry.set_secret(&bytes))?;
+        Ok(Saved::Now)
     }
 
     pub(super) fn delete(&mut self, user: &str) -> Result<bool, StoreError> {
@@ -200,5 +259,41 @@ mod tests {
             assert_eq!(outcome.await, Err(StoreError::Silent));
         }
         assert_eq!(worker.run(LONG, |_| Ok(())).await, Err(StoreError::Silent), "at once");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_begun_and_what_came_late_is_undone() {
+        let worker = Worker::default();
+        let (release, hang) = mpsc::channel::<()>();
+        let (report, undone) = mpsc::channel();
+        let late = worker.run_or_undo(
+            SHORT,
+            move |_| {
+                let _ = hang.recv();
+                Ok("saved")
+            },
+            move |_, done| report.send(done).unwrap(),
+        );
+        let (begun, never) = mpsc::channel::<()>();
+        let behind = worker.run(SHORT, move |_| {
+            begun.send(()).unwrap();
+            Ok(())
+        });
+        // Both wait for the same thread, which hangs in the first call.
+        let (late, behind) = tokio::join!(late, behind);
+        assert_eq!((late, behind), (Err(StoreError::Silent), Err(StoreError::Silent)));
+        release.send(()).unwrap();
+        assert_eq!(undone.recv_timeout(LONG), Ok("saved"));
+        assert!(never.recv_timeout(LONG).is_err(), "its sender is dropped and was not used");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_costs_no_thread_for_good() {
+        let worker = Worker::default();
+        for _ in 0..=MAX_THREADS {
+            let outcome = worker.run(LONG, |_| -> Result<(), StoreError> { panic!("on purpose") });
+            assert!(matches!(outcome.await, Err(StoreError::Refused(_))));
+        }
+        assert_eq!(worker.run(LONG, |_| Ok(7)).await, Ok(7));
     }
 }

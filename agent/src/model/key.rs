@@ -10,7 +10,7 @@ use super::Issuer;
 /// An RSA private key in PKCS#1 DER form, wiped when dropped.
 ///
 /// DER and not PEM: a 4096-bit key is 2,350 bytes long this way and fits into every keyring (Windows takes 2,560).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PrivateKey(Zeroizing<Vec<u8>>);
 
 impl PrivateKey {
