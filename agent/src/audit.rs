@@ -6,7 +6,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use ghapp_protocol::message::LeaseId;
@@ -70,30 +72,65 @@ pub struct Record {
 pub struct Audit {
     sender: Option<SyncSender<Record>>,
     thread: Option<JoinHandle<()>>,
+    lost: Arc<Lost>,
+}
+
+/// Decisions that are not in the log, so that `status` can say it: a log that silently has gaps is worse than none.
+#[derive(Default)]
+struct Lost {
+    count: AtomicU64,
+    why: Mutex<String>,
+}
+
+impl Lost {
+    fn add(&self, why: String) {
+        *self.why() = why;
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn why(&self) -> MutexGuard<'_, String> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Audit {
     /// Opens the log for appending and starts its thread.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let file = open_private(&path)?;
+        let lost = Arc::new(Lost::default());
+        let tally = Arc::clone(&lost);
         let (sender, receiver) = mpsc::sync_channel::<Record>(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             let mut file = file;
             for record in receiver {
                 if let Err(error) = append(&mut file, &record) {
                     error!(file = %path.display(), %error, "the audit log cannot be written");
+                    tally.add(format!("cannot write {}: {error}", path.display()));
                 }
             }
         })?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        Ok(Self { sender: Some(sender), thread: Some(thread), lost })
     }
 
     /// Writes a decision.
     pub fn record(&self, record: Record) {
         if let Some(sender) = &self.sender {
-            // The thread lives as long as the sender; if it panicked, that was said in the log.
-            let _ = sender.send(record);
+            // The thread lives as long as the sender, unless it panicked.
+            if sender.send(record).is_err() {
+                self.lost.add("its thread has ended".to_owned());
+            }
         }
+    }
+
+    /// How many decisions could not be written since the agent started, and why the last one could not. None: all are there.
+    pub fn trouble(&self) -> Option<String> {
+        let count = self.lost.count.load(Ordering::Relaxed);
+        let what = match count {
+            0 => return None,
+            1 => "1 decision is".to_owned(),
+            count => format!("{count} decisions are"),
+        };
+        Some(format!("{what} missing in the audit log: {}", self.lost.why()))
     }
 }
 
@@ -134,6 +171,22 @@ mod tests {
     use ghapp_protocol::token_hash::TokenHash;
 
     use super::{Audit, Record};
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_decision_that_cannot_be_written_is_told() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("audit.jsonl");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut audit = Audit::open(path).unwrap();
+        assert_eq!(audit.trouble(), None);
+        audit.record(Record::default());
+        audit.record(Record::default());
+        drop(audit.sender.take());
+        audit.thread.take().unwrap().join().unwrap();
+        let trouble = audit.trouble().unwrap();
+        assert!(trouble.starts_with("2 decisions are missing in the audit log: cannot write "), "{trouble}");
+    }
 
     #[test]
     fn every_decision_is_a_line_of_json_that_only_its_user_can_read() {

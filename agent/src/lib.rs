@@ -12,7 +12,7 @@
 //! 3  broker                                    the use case; the only place where both wings meet
 //! 2  policy installation token patience ||  config keystore signer github audit lineage
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
-//! 1  model      clock                          nouns
+//! 1  model      clock      regular_file        nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 
@@ -29,6 +29,7 @@ pub mod lineage;
 pub mod model;
 pub mod patience;
 pub mod policy;
+pub mod regular_file;
 pub mod server;
 pub mod signer;
 pub mod token;

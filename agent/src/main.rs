@@ -55,7 +55,12 @@ fn main() -> ExitCode {
     })();
     let (endpoint, config_file) = match places {
         Ok(places) => places,
-        Err(error) => return complain(&error),
+        Err(error) => {
+            if arguments.detached || arguments.daemonize {
+                lifecycle::tell_misplaced(&error);
+            }
+            return complain(&error);
+        }
     };
     if arguments.daemonize {
         return daemonize(&endpoint, &config_file);

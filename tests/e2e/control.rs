@@ -76,6 +76,10 @@ fn leases_are_listed_without_tokens_and_revoked_at_github() {
     desk.ghapp(["revoke", "--all"]).ok();
     assert_eq!(desk.ghapp_json(["leases"])["leases"], json!([]));
     assert_eq!(desk.github.calls().of(Endpoint::Revoke), 3);
+    let killed: Vec<_> = desk.audit().into_iter().filter(|line| line["call"] == "revoke").collect();
+    let leases: Vec<_> = killed.iter().map(|line| (line["lease"].clone(), line["outcome"].clone())).collect();
+    let revoked = |id: &str| (json!(id), json!("revoked"));
+    assert_eq!(leases, [revoked("L1"), (json!(null), json!("nothing")), revoked("L2"), revoked("L3")]);
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn a_locked_keyring_is_named_and_works_again_once_it_is_unlocked() {
         return;
     }
     let (desk, mut keyring) = desk_with_keyring();
+    desk.claim();
     desk.ghapp(["agent", "stop"]).ok();
     Keyring::lock(&desk);
     let fill = desk.fill("acme/web");
@@ -57,6 +58,7 @@ fn a_keyring_that_hangs_costs_a_deadline_and_the_agent_can_still_end() {
         return;
     }
     let (desk, keyring) = desk_with_keyring();
+    desk.claim();
     desk.ghapp(["agent", "stop"]).ok();
     kill_process(keyring.pid(), Signal::STOP).unwrap();
     desk.fill("acme/web").failed().stderr_contains("did not answer").stderr_contains("told us to quit");

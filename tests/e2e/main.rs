@@ -12,6 +12,7 @@ mod dead_tokens;
 mod fresh_tokens;
 mod hosts;
 mod keyring;
+mod logins;
 mod patience;
 mod peers;
 mod rules;

@@ -91,3 +91,16 @@ fn a_slow_github_costs_no_more_than_the_deadline() {
     // What was under way went on in the background, or is repeated: either way the next question is answered.
     desk.clone("acme/web").ok();
 }
+
+#[test]
+fn an_outage_lets_git_ask_others_about_a_repository_that_may_be_theirs() {
+    let desk = Desk::ready();
+    desk.github.fault(Endpoint::UserInstallation, Fault::bad_gateway(), usize::MAX);
+    // Nobody has said whose acme is: there is no rule, and no installation was seen.
+    desk.git(["config", "--global", "--add", "credential.helper", "!echo username=next; echo password=helper; :"]).ok();
+    let fill = desk.fill("acme/web");
+    fill.ok().stderr_contains("status 502");
+    assert!(fill.stdout().contains("username=next"), "{}", fill.stdout());
+    desk.claim();
+    desk.fill("acme/web").failed().stderr_contains("told us to quit");
+}

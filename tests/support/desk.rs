@@ -72,6 +72,12 @@ impl Desk {
         self.ghapp(["setup-git", "--host", self.github.host()]).ok();
     }
 
+    /// Makes everything of `acme` ours by a rule, whatever else the agent can learn about it.
+    pub fn claim(&self) {
+        let host = self.github.host();
+        self.configure(&format!("\n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\n")).ok();
+    }
+
     /// Runs `ghapp`.
     pub fn ghapp<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
         process::run(self.command(binary("ghapp")).args(arguments), b"")

@@ -96,7 +96,10 @@ impl Broker {
         }
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
         let jwt = jwt.map_err(|_| explain::damaged_key(app))?;
-        self.state().jwts.insert(app.name.clone(), jwt.clone());
+        let mut state = self.state();
+        if state.keeps_jwts_of(app) {
+            state.jwts.insert(app.name.clone(), jwt.clone());
+        }
         Ok(jwt)
     }
 

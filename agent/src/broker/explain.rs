@@ -3,9 +3,13 @@
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
+use super::login::UNNAMED;
+use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
 use crate::keystore::StoreError;
-use crate::model::{App, Installation, InstallationId, Level, Permissions, StoreKind, TokenScope};
+use crate::model::{
+    ApiUrl, App, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope, shell_word,
+};
 
 /// A time as people and programs read it.
 pub(super) fn time(seconds: i64) -> String {
@@ -14,6 +18,27 @@ pub(super) fn time(seconds: i64) -> String {
 
 pub(super) fn config(error: &str) -> WireError {
     WireError::new(ErrorCode::Config, error).hint("mend the file, then run: ghapp agent reload")
+}
+
+/// Why the configuration file was not changed.
+pub(super) fn edit(error: &EditError) -> WireError {
+    match error {
+        EditError::Config(error) | EditError::Outcome(error) => config(&error.to_string()),
+        EditError::Form { .. } | EditError::Write { .. } => {
+            WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; see: ghapp config path")
+        }
+    }
+}
+
+/// The agent kills all tokens and ends; the next command starts another one.
+pub(super) fn ending() -> WireError {
+    WireError::new(ErrorCode::AgentGone, "the agent is about to end").hint("try again in a moment")
+}
+
+pub(super) fn min_ttl_too_long() -> WireError {
+    let minutes = MAX_MIN_TTL.as_secs() / 60;
+    WireError::new(ErrorCode::Usage, format!("a token lives an hour; ask for at most {minutes} minutes of it"))
+        .hint(format!("use --min-ttl {minutes}m or less"))
 }
 
 pub(super) fn not_configured() -> WireError {
@@ -183,12 +208,12 @@ pub(super) fn store(error: &StoreError, app: &App) -> WireError {
         (StoreError::Silent, _) => WireError::new(ErrorCode::KeyringSilent, error.to_string())
             .hint("answer its unlock dialog, or restart the keyring, and try again"),
         (StoreError::NoBus, _) => WireError::new(ErrorCode::NoSessionBus, error.to_string())
-            .hint("log in on a desktop, or keep the key in the agent's memory: ghapp login --store memory"),
-        (StoreError::Missing(_), _) => WireError::new(ErrorCode::KeyringMissing, error.to_string()).hint(
-            "install gnome-keyring or KeePassXC, or keep the key in the agent's memory: ghapp login --store memory",
-        ),
-        (StoreError::Refused(_), _) => WireError::new(ErrorCode::KeyringRefused, error.to_string())
-            .hint("or keep the key in the agent's memory: ghapp login --store memory"),
+            .hint(format!("log in on a desktop, or {}", or_in_memory(app))),
+        (StoreError::Missing(_), _) => WireError::new(ErrorCode::KeyringMissing, error.to_string())
+            .hint(format!("install gnome-keyring or KeePassXC, or {}", or_in_memory(app))),
+        (StoreError::Refused(_), _) => {
+            WireError::new(ErrorCode::KeyringRefused, error.to_string()).hint(or_in_memory(app))
+        }
     }
 }
 
@@ -200,8 +225,10 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
         GitHubError::Unreachable { .. } => {
             new(ErrorCode::Unreachable, error.to_string()).hint("check the network and HTTPS_PROXY, then try again")
         }
-        GitHubError::Untrusted { .. } => new(ErrorCode::UntrustedCertificate, error.to_string())
-            .hint(format!("name the certificate of your server's CA: ghapp login --host {host} --ca-file FILE ...")),
+        GitHubError::Untrusted { .. } => new(ErrorCode::UntrustedCertificate, error.to_string()).hint(format!(
+            "name the certificate of your server's CA: {} --ca-file CA.pem",
+            login_command(&App { ca_file: None, ..app.clone() }, app.store)
+        )),
         GitHubError::Proxy { .. } => new(ErrorCode::ProxyRefused, error.to_string())
             .hint("check HTTPS_PROXY, then run: ghapp agent stop; the next git command starts it anew"),
         GitHubError::CaFile { .. } => {
@@ -219,7 +246,7 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
             new(ErrorCode::Clock, cause).hint("set the clock: timedatectl set-ntp true")
         }
         GitHubError::Issuer => new(ErrorCode::UnknownApp, format!("{host} does not know \"{issuer}\" as an App"))
-            .hint("use the numeric App ID from the App's settings page: ghapp login --app-id ID ..."),
+            .hint("use the numeric App ID from the App's settings page: ghapp login --pem FILE --app-id ID"),
         GitHubError::UnknownApp => new(ErrorCode::UnknownApp, format!("{host} has no App with the id {issuer}"))
             .hint("compare the App ID on the App's settings page, and the host"),
         GitHubError::RateLimited { until } => {
@@ -240,8 +267,43 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
     }
 }
 
+/// The command that gives an App its key again. FILE is the one thing that the reader has to fill in.
 fn login_again(app: &App) -> String {
-    format!("run: ghapp login --host {} --name {} --pem FILE --app-id {}", app.host, app.name, app.issuer())
+    format!("run: {}", login_command(app, app.store))
+}
+
+/// The way out when the keyring is not to be had: the same login with another store.
+fn or_in_memory(app: &App) -> String {
+    format!("keep the key in the agent's memory: {}", login_command(app, StoreKind::Memory))
+}
+
+fn login_command(app: &App, store: StoreKind) -> String {
+    let mut command = "ghapp login --pem FILE".to_owned();
+    let mut option = |name: &str, value: &str| {
+        for part in [" --", name, " ", &shell_word(value)] {
+            command.push_str(part);
+        }
+    };
+    match app.issuer() {
+        Issuer::AppId(id) => option("app-id", &id.to_string()),
+        Issuer::ClientId(id) => option("client-id", &id),
+    }
+    if app.host.as_str() != "github.com" {
+        option("host", app.host.as_str());
+    }
+    if app.api_url != ApiUrl::of(&app.host) {
+        option("api-url", app.api_url.as_str());
+    }
+    if let Some(file) = &app.ca_file {
+        option("ca-file", &file.to_string_lossy());
+    }
+    if app.name.as_str() != UNNAMED && app.slug.as_deref() != Some(app.name.as_str()) {
+        option("name", app.name.as_str());
+    }
+    if store == StoreKind::Memory {
+        option("store", store.as_str());
+    }
+    command
 }
 
 /// Where the App can be installed (GitHub docs, "Installing your own GitHub App").

@@ -1,25 +1,23 @@
-//! What the agent tells about itself, and killing tokens.
+//! What the agent tells about itself.
 
 use std::sync::Arc;
 
 use ghapp_protocol::BUILD_VERSION;
-use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{
-    AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, Revoke, Revoked, Status, StoreStatus,
+    AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, Status, StoreStatus,
 };
 
 use super::ask::pending;
 use super::{Broker, explain};
 use crate::keystore::{KeyStores, StoreError};
-use crate::model::{App, Caller, Installation};
+use crate::model::{App, Installation, StoreKind};
 use crate::token::TokenLease;
 
 /// Leases in one answer: about 600 bytes each, so that a page is far below the largest frame.
 const LEASES_PER_PAGE: usize = 50;
 /// Installations in one answer: up to about 1,500 bytes each, with every permission there is.
 const INSTALLATIONS_PER_PAGE: usize = 25;
-/// Tokens that are killed at the same time. GitHub's secondary limits punish bursts.
-const REVOKED_AT_ONCE: usize = 8;
 
 /// What `status` cannot know from the broker: where the agent listens and who started it.
 #[derive(Debug, Clone)]
@@ -45,10 +43,27 @@ impl Broker {
             locked: false,
             started_by: listening.started_by.to_owned(),
             store: StoreStatus { kind: KeyStores::keyring_kind().to_owned(), state: store_state(&keyring).to_owned() },
-            apps: apps.map(|app| app_status(app, key_state(app).to_owned())).collect(),
+            apps: apps.map(|app| app_status(app, self.key_state(app, &keyring).to_owned())).collect(),
             leases: state.tokens.live(now).count(),
             config_error: state.config_error.clone(),
+            audit_error: self.audit.trouble(),
         }))
+    }
+
+    /// Whether an App's key can be used, as far as that is known without a call that may prompt: `ok`, or the name of the error that
+    /// git would meet.
+    fn key_state(&self, app: &App, keyring: &Result<(), StoreError>) -> &'static str {
+        let Some(id) = app.key_id() else { return "key_missing" };
+        match (app.store, keyring) {
+            (StoreKind::Memory, _) if self.stores.remembers(&id) => "ok",
+            (StoreKind::Memory, _) => "login_needed",
+            (StoreKind::Keyring, Ok(())) => "ok",
+            (StoreKind::Keyring, Err(StoreError::NoBus)) => "no_session_bus",
+            (StoreKind::Keyring, Err(StoreError::Missing(_))) => "keyring_missing",
+            (StoreKind::Keyring, Err(StoreError::Locked)) => "keyring_locked",
+            (StoreKind::Keyring, Err(StoreError::Silent)) => "keyring_silent",
+            (StoreKind::Keyring, Err(StoreError::NoEntry | StoreError::Refused(_))) => "keyring_refused",
+        }
     }
 
     /// A page of live tokens, without the tokens.
@@ -87,69 +102,6 @@ impl Broker {
         self.state().installations.replace(&app.name, listed);
         Ok(())
     }
-
-    /// Kills tokens at GitHub.
-    pub async fn revoke(self: &Arc<Self>, revoke: Revoke, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let record = super::new_record("revoke", caller, started);
-        let asked = |lease: &TokenLease| revoke.all || revoke.leases.contains(&lease.id);
-        let mut outcome = self.revoke_where(asked).await;
-        let known =
-            |id: &LeaseId| outcome.revoked.contains(id) || outcome.failed.iter().any(|(failed, _)| failed == id);
-        outcome.unknown = revoke.leases.iter().filter(|id| !known(id)).copied().collect();
-        let reply = Reply::Revoked(outcome);
-        self.finish(record, started, &reply);
-        reply
-    }
-
-    /// Kills every token at GitHub, for an agent that ends. Returns how many.
-    pub async fn revoke_all(self: &Arc<Self>) -> usize {
-        self.revoke_where(|_| true).await.revoked.len()
-    }
-
-    /// Whether tokens are to be killed when the agent stops.
-    pub fn revokes_on_stop(&self) -> bool {
-        self.state().config.agent.revoke_on_stop
-    }
-
-    /// Keeps tokens from being handed out first, and then kills them at GitHub. One that GitHub could not be told about stays
-    /// listed, so that it can be tried again.
-    pub(super) async fn revoke_where(self: &Arc<Self>, which: impl Fn(&TokenLease) -> bool) -> Revoked {
-        let now = self.clock.now();
-        let taken: Vec<_> = {
-            let mut state = self.state();
-            let ids: Vec<_> = state.tokens.live(now).filter(|lease| which(lease)).map(|lease| lease.id).collect();
-            ids.into_iter().filter_map(|id| state.tokens.retire(id).cloned()).collect()
-        };
-        let mut outcome = Revoked::default();
-        for batch in taken.chunks(REVOKED_AT_ONCE) {
-            let mut tasks = Vec::with_capacity(batch.len());
-            for lease in batch.iter().cloned() {
-                let broker = Arc::clone(self);
-                tasks.push((lease.id, tokio::spawn(async move { broker.kill(&lease).await })));
-            }
-            for (id, task) in tasks {
-                match task.await {
-                    Ok(Ok(())) => {
-                        self.state().tokens.remove(id);
-                        outcome.revoked.push(id);
-                    }
-                    Ok(Err(error)) => outcome.failed.push((id, error)),
-                    Err(_) => outcome.failed.push((id, super::panicked())),
-                }
-            }
-        }
-        outcome
-    }
-
-    async fn kill(&self, lease: &TokenLease) -> Result<(), WireError> {
-        let config = self.config()?;
-        let app = config
-            .app(&lease.scope.app)
-            .ok_or_else(|| WireError::new(ErrorCode::NotConfigured, format!("the App {} is gone", lease.scope.app)))?;
-        let killed = self.github.revoke(app, &lease.minted.token).await;
-        killed.map_err(|error| explain::github(&error, app))
-    }
 }
 
 pub(super) fn app_status(app: &App, state: String) -> AppStatus {
@@ -163,10 +115,6 @@ pub(super) fn app_status(app: &App, state: String) -> AppStatus {
         store: app.store.as_str().to_owned(),
         state,
     }
-}
-
-fn key_state(app: &App) -> &'static str {
-    if app.key.is_some() { "ok" } else { "key_missing" }
 }
 
 fn store_state(keyring: &Result<(), StoreError>) -> &'static str {

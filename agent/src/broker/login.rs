@@ -1,22 +1,23 @@
-//! Adding an App and forgetting one: checked with GitHub first, all or nothing.
+//! Adding an App: checked with GitHub first, then all or nothing.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{LoggedOut, Login, Logout, Reply};
+use ghapp_protocol::message::{Login, Reply};
 use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::{Broker, explain};
-use crate::config::{self, EditError};
+use crate::config::{self, Config};
 use crate::github::{AppInfo, GitHubError};
+use crate::keystore::{Saved, StoreError};
 use crate::model::{ApiUrl, App, AppName, Caller, PrivateKey, StoreKind};
 use crate::signer;
 
 /// The nickname while GitHub has not told the App's slug.
-const UNNAMED: &str = "new";
+pub(super) const UNNAMED: &str = "new";
 
 impl Broker {
     /// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
@@ -38,43 +39,32 @@ impl Broker {
     }
 
     async fn add(&self, login: Login) -> Result<App, WireError> {
-        let config = self.config()?;
+        self.config()?; // a broken file is said before GitHub is asked
         let key = read_key(&login)?;
         let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
         let chosen_name = chosen_name.map_err(|error| usage(&error))?;
         let mut app = provisional(&login, &key)?;
         self.github.reconnect(); // a CA file may have been replaced since the last attempt
-        let info = self.identify(&mut app, &key).await?;
+        let (info, skew) = self.identify(&app, &key).await?;
         app.app_id = Some(info.id);
         app.client_id = info.client_id.or(app.client_id);
-        app.name = match chosen_name {
-            Some(name) => name,
-            None => AppName::parse(&info.slug).map_err(|error| usage(&error))?,
-        };
         app.slug = Some(info.slug);
-        let before = config.app(&app.name).cloned();
-        if let Some(other) = before.as_ref().filter(|other| !same_app(other, &app)) {
-            return Err(explain_exists(other));
+        self.keep(&mut app, key, chosen_name).await?;
+        if skew != 0 {
+            self.state().skew.insert(app.name.clone(), skew);
         }
-        app.installation = before.as_ref().and_then(|before| before.installation);
-        self.keep(&app, key, before).await?;
         Ok(app)
     }
 
-    /// Asks GitHub who the key belongs to.
-    async fn identify(&self, app: &mut App, key: &PrivateKey) -> Result<AppInfo, WireError> {
+    /// Asks GitHub who the key belongs to. Returns also GitHub's clock minus ours, in seconds, if GitHub refused ours.
+    async fn identify(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
         let mut skew = 0;
         loop {
             let server_now = self.clock.now().wall + skew;
             let jwt = signer::sign(key, &app.issuer(), server_now)
                 .map_err(|_| WireError::new(ErrorCode::UnusableKey, "the private key cannot sign"))?;
             match self.github.app(app, &jwt).await {
-                Ok(info) => {
-                    if skew != 0 {
-                        self.state().skew.insert(app.name.clone(), skew);
-                    }
-                    return Ok(info);
-                }
+                Ok(info) => return Ok((info, skew)),
                 // Once: the second answer is final.
                 Err(GitHubError::Clock { server_time: Some(server_time) }) if skew == 0 => {
                     skew = server_time - self.clock.now().wall;
@@ -87,90 +77,69 @@ impl Broker {
         }
     }
 
-    /// Keeps the key and writes the configuration.
-    async fn keep(&self, app: &App, key: PrivateKey, before: Option<App>) -> Result<(), WireError> {
+    /// Finds the App its name, keeps the key and writes the configuration.
+    async fn keep(&self, app: &mut App, key: PrivateKey, chosen_name: Option<AppName>) -> Result<(), WireError> {
+        let _turn = self.turn().await;
+        let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
+        let before = name(app, &config, chosen_name)?;
+        app.installation = before.as_ref().and_then(|before| before.installation);
         let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
-        let edit = config::add_app(&self.config_file, app).map_err(|error| explain_edit(&error))?;
-        let was_there = self.stores.load(app.store, &id).await.is_ok();
-        self.stores.save(app.store, &id, key).await.map_err(|error| explain::store(&error, app))?;
-        match edit.write() {
+        // Whatever can be known to fail fails before the keyring is asked.
+        let edit = config::add_app(&self.config_file, app);
+        edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
+        let saved = self.stores.save(app.store, &id, key).await.map_err(|error| explain::store(&error, app))?;
+        // From the file as it is now: its owner may have written it while the keyring was asked.
+        match config::add_app(&self.config_file, app).and_then(config::Edit::write) {
             Ok(config) => self.adopt(config),
             Err(error) => {
-                if !was_there && let Err(error) = self.stores.delete(app.store, &id).await {
+                if saved == Saved::Now
+                    && let Err(error) = self.stores.delete(app.store, &id).await
+                {
                     warn!(app = %app.name, %error, "a key was left in its store");
                 }
-                return Err(explain_edit(&error));
+                return Err(explain::edit(&error));
             }
         }
         self.state().installations.forget_app(&app.name);
         // The key of an earlier login of the same App has been replaced and would only lie around.
         if let Some(before) = before
-            && let Some(old) = before.key_id()
-            && (old != id || before.store != app.store)
-            && let Err(error) = self.stores.delete(before.store, &old).await
+            && before.key_id() != Some(id)
+            && let Err(error) = self.delete_key(&before).await
         {
             warn!(app = %app.name, %error, "the old key could not be deleted");
         }
         Ok(())
     }
 
-    /// Forgets an App: its key, its tokens, its configuration. Refused as long as a rule needs it.
-    pub async fn logout(self: &Arc<Self>, logout: Logout, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = super::new_record("logout", caller, started);
-        record.app.clone_from(&logout.app);
-        let reply = match self.remove(&logout).await {
-            Ok(done) => Reply::LoggedOut(done),
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
+    /// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
+    pub(super) async fn delete_key(&self, app: &App) -> Result<bool, StoreError> {
+        let Some(id) = app.key_id() else { return Ok(false) };
+        let config = Arc::clone(&self.state().config);
+        let same =
+            |other: &App| other.name != app.name && other.store == app.store && other.key_id().as_ref() == Some(&id);
+        if config.apps.iter().any(same) {
+            return Ok(false);
+        }
+        self.stores.delete(app.store, &id).await
     }
+}
 
-    async fn remove(self: &Arc<Self>, logout: &Logout) -> Result<LoggedOut, WireError> {
-        let config = self.config()?;
-        let app = match (&logout.app, config.apps.as_slice()) {
-            (Some(name), apps) => {
-                apps.iter().find(|app| app.name.as_str() == name).ok_or_else(|| explain::unknown_app(name))?
-            }
-            (None, [app]) => app,
-            (None, []) => return Err(explain::not_configured()),
-            (None, apps) => {
-                let names: Vec<_> = apps.iter().map(|app| app.name.as_str()).collect();
-                return Err(WireError::new(
-                    ErrorCode::Usage,
-                    format!("several Apps are configured: {}", names.join(", ")),
-                )
-                .hint(format!("name one: ghapp logout {}", names[0])));
-            }
-        };
-        let edit = config::remove_app(&self.config_file, &app.name);
-        let edit = edit.map_err(|error| match error {
-            // The text without the App was refused: a rule still names it.
-            EditError::Config(error) => {
-                WireError::new(ErrorCode::Config, format!("a rule needs {}: {error}", app.name))
-                    .hint("remove the rule first; the file is the one that this prints: ghapp config path")
-            }
-            error => explain_edit(&error),
-        })?;
-        // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
-        let key_deleted = match app.key_id() {
-            Some(id) if !logout.keep_key => {
-                let deleted = self.stores.delete(app.store, &id).await;
-                deleted.map_err(|error| explain::store(&error, app))?
-            }
-            _ => false,
-        };
-        let revoked = self.revoke_where(|lease| lease.scope.app == app.name).await;
-        self.adopt(edit.write().map_err(|error| explain_edit(&error))?);
-        self.state().installations.forget_app(&app.name);
-        Ok(LoggedOut {
-            app: app.name.to_string(),
-            host: app.host.clone(),
-            revoked: revoked.revoked.len(),
-            not_revoked: revoked.failed.len(),
-            key_deleted,
-        })
+/// Gives the App the name that was chosen, the one that it has already, or the one that GitHub calls it by. Returns the entry that
+/// it replaces.
+fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Option<App>, WireError> {
+    let known = config.apps.iter().find(|other| same_app(other, app));
+    app.name = match (chosen, known, &app.slug) {
+        (Some(chosen), _, _) => chosen,
+        (None, Some(known), _) => known.name.clone(),
+        (None, None, Some(slug)) => AppName::parse(slug).map_err(|error| usage(&error))?,
+        (None, None, None) => app.name.clone(),
+    };
+    match (config.app(&app.name), known) {
+        (Some(before), _) if same_app(before, app) => Ok(Some(before.clone())),
+        (Some(other), _) => Err(explain_exists(other)),
+        // Without a rule nobody could tell which of the two is meant.
+        (None, Some(known)) => Err(explain_known(known, &app.name)),
+        (None, None) => Ok(None),
     }
 }
 
@@ -220,13 +189,10 @@ fn explain_exists(other: &App) -> WireError {
     WireError::new(ErrorCode::AppExists, cause).hint("choose another name with --name, or log that one out first")
 }
 
-fn explain_edit(error: &EditError) -> WireError {
-    match error {
-        EditError::Config(error) => explain::config(&error.to_string()),
-        EditError::Form { .. } | EditError::Write { .. } => {
-            WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; see: ghapp config path")
-        }
-    }
+fn explain_known(known: &App, chosen: &AppName) -> WireError {
+    let cause = format!("App {} on {} is configured already, as {}", known.issuer(), known.host, known.name);
+    WireError::new(ErrorCode::AppExists, cause)
+        .hint(format!("leave out --name {chosen}, or first run: ghapp logout {}", known.name))
 }
 
 fn usage(error: &impl ToString) -> WireError {

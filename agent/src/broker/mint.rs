@@ -148,6 +148,9 @@ impl Broker {
     }
 
     async fn mint(self: Arc<Self>, mut mint: Mint, caller: &Caller) -> Result<TokenLease, WireError> {
+        if self.state().ending {
+            return Err(explain::ending());
+        }
         let now = self.clock.now();
         // Somebody's mint may have ended between our look at the cache and this one.
         let at_hand = self.state().tokens.peek(&mint.scope, mint.min_ttl, now).cloned();
@@ -177,18 +180,23 @@ impl Broker {
         let token = token.by_our_clock(self.clock.now().wall, self.skew(&mint.app));
         self.prove(&mint, &token).await;
         let at = self.clock.now();
-        let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         let life = token.expires_at.saturating_sub(at.wall);
-        if life < least {
-            return Err(explain::too_short(&mint.app, life, least));
-        }
         let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, ask::chance());
         let account = mint.installation.account_name();
-        let minted = self
-            .state()
-            .tokens
-            .put(mint.scope.clone(), Minted { token, account, requested_by, at, refresh, renamed })
-            .clone();
+        let kept = {
+            let mut state = self.state();
+            // Nobody may have the token of an App that was removed meanwhile.
+            state.keeps_tokens_of(&mint.app).then(|| {
+                let minted = Minted { token: token.clone(), account, requested_by, at, refresh, renamed };
+                state.tokens.put(mint.scope.clone(), minted).clone()
+            })
+        };
+        let Some(minted) = kept else { return Err(self.kill_unwanted(&mint, &token, caller).await) };
+        let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
+        if life < least {
+            // It is listed, for it lives, and may do for somebody who asks for less.
+            return Err(explain::too_short(&mint.app, life, least));
+        }
         self.refresh_in_time(mint, minted.id, caller.clone());
         Ok(minted)
     }

@@ -8,7 +8,9 @@ mod explain;
 mod fresh;
 mod listing;
 mod login;
+mod logout;
 mod mint;
+mod revoke;
 mod scope;
 mod serve;
 mod which;
@@ -23,6 +25,7 @@ use ghapp_protocol::TOKEN_USERNAME;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Lease, Reply, TokenCall, TokenReply};
 use ghapp_protocol::remote::{Owner, RepositoryName};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::info;
 
 use crate::audit::{Audit, Record};
@@ -31,7 +34,7 @@ use crate::config::{self, Config};
 use crate::github::GitHub;
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
-use crate::model::{AppJwt, AppName, Caller, Installation, TokenScope};
+use crate::model::{App, AppJwt, AppName, Caller, Installation, TokenScope};
 use crate::patience::Breakers;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
@@ -45,6 +48,8 @@ pub struct Broker {
     audit: Audit,
     config_file: PathBuf,
     state: Mutex<State>,
+    /// Whose turn it is to change which Apps there are.
+    turns: Semaphore,
     jwts: Flights<AppName, Result<AppJwt, WireError>>,
     lookups: Flights<(AppName, Owner), Result<Option<Installation>, WireError>>,
     mints: Flights<MintKey, Result<TokenLease, WireError>>,
@@ -66,6 +71,21 @@ struct State {
     cooling: Cooling,
     /// Repositories that GitHub just said are not part of an installation.
     refused: HashMap<TokenScope, Absence>,
+    /// The agent ends and kills all tokens: none is handed out or kept any more.
+    ending: bool,
+}
+
+impl State {
+    /// Whether tokens of an App may be kept. It may have been removed while GitHub was asked.
+    fn keeps_tokens_of(&self, app: &App) -> bool {
+        let now = self.config.app(&app.name);
+        !self.ending && now.is_some_and(|now| now.host == app.host && now.issuer() == app.issuer())
+    }
+
+    /// Whether JWTs of an App may be kept: only as long as it has that key.
+    fn keeps_jwts_of(&self, app: &App) -> bool {
+        self.config.app(&app.name).is_some_and(|now| now.key_id() == app.key_id())
+    }
 }
 
 /// A token and how it was come by.
@@ -92,6 +112,7 @@ impl Broker {
             breakers: Breakers::default(),
             cooling: Cooling::default(),
             refused: HashMap::new(),
+            ending: false,
         };
         Self {
             clock,
@@ -100,6 +121,7 @@ impl Broker {
             audit,
             config_file,
             state: Mutex::new(state),
+            turns: Semaphore::new(1),
             jwts: Flights::default(),
             lookups: Flights::default(),
             mints: Flights::default(),
@@ -212,6 +234,12 @@ impl Broker {
         state.config = Arc::new(config);
         state.config_error = None;
         state.jwts.clear();
+    }
+
+    /// Waits until no other login or logout is under way. Each has several steps with waiting between them, and would otherwise
+    /// undo what the other does.
+    async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("the semaphore is never closed")
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -11,7 +11,7 @@ use super::mint::{Absence, Mint};
 use super::scope::{asked_permissions, asked_set, granted, only_host};
 use super::{Broker, Served, explain};
 use crate::audit::Record;
-use crate::config::Config;
+use crate::config::{Config, MAX_MIN_TTL};
 use crate::lineage;
 use crate::model::{
     Access, App, AppName, Caller, Installation, InstallationId, MAX_NAMED, OnFailure, Permissions, Reach,
@@ -131,6 +131,9 @@ impl Broker {
             asked_permissions(call, &grant, &installation, app)?
         };
         let min_ttl = call.min_ttl.map_or(config.agent.min_ttl, Duration::from_secs);
+        if min_ttl > MAX_MIN_TTL {
+            return Err(explain::min_ttl_too_long());
+        }
         let pinned = grant.installation.or(app.installation);
         let wanted = Wanted { app, owner, installation, pinned, repositories, permissions: allowed, for_git: None };
         self.lease(wanted, min_ttl, caller).await.map(Some)
@@ -149,14 +152,16 @@ impl Broker {
         let mut missing = Vec::new();
         for grant in grants {
             let app = configured(config, &grant.app)?;
-            let rule = |error| match grant.rule {
+            // Without a rule the remote is ours only if an installation covers it (decision 7). As long as that cannot be learned it
+            // may be anybody's, and git may ask the next helper.
+            let unlearned = |error: WireError| match grant.rule {
                 Some(_) => with_rule(error, grant.on_failure),
-                None => error,
+                None => WireError { git_next: Some(GitNext::NextHelper), ..error },
             };
             let pinned = grant.installation.or(app.installation);
-            match self.installation_of(app, owner, pinned).await.map_err(rule)? {
+            match self.installation_of(app, owner, pinned).await.map_err(unlearned)? {
                 Some(installation) => installed.push((grant, installation)),
-                None => missing.push(rule(explain::not_installed(app, owner))),
+                None => missing.push(unlearned(explain::not_installed(app, owner))),
             }
         }
         match installed.len() {
@@ -192,6 +197,9 @@ impl Broker {
         let now = self.clock.now();
         {
             let mut state = self.state();
+            if state.ending {
+                return Err(explain::ending());
+            }
             if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
                 let lease = lease.clone();
                 let is_due = state.tokens.refresh_is_due(lease.id, now);

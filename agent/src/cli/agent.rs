@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ghapp_protocol::endpoint;
+use ghapp_protocol::client;
+use ghapp_protocol::endpoint::{self, Endpoint};
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, Reply, Stop};
 use ghapp_protocol::start::sibling;
@@ -88,19 +89,40 @@ pub(super) fn cannot_run(error: io::Error) -> CliError {
 
 fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     let agent = &session.agent;
+    // An agent that answers nothing would be waited for as long as one that kills tokens.
+    if let Err(error) = agent.running_status()
+        && error.code == ErrorCode::AgentSilent
+    {
+        return Err(error.hint(end_it(agent.endpoint())));
+    }
     match agent.ask_running(Call::Stop(Stop { revoke }), NETWORK_TIMEOUT)? {
         None => session.output.report("the agent is not running")?,
-        Some(Reply::Stopping { revoked }) => {
+        Some(Reply::Stopping { revoked, not_revoked }) => {
             wait_for_end(&agent.endpoint().run_lock());
-            session.output.report(&if revoke {
+            session.output.report(&if revoke || revoked > 0 {
                 format!("agent stopped: {} revoked", wording::count(revoked, "lease"))
             } else {
                 "agent stopped".to_owned()
             })?;
+            if not_revoked > 0 {
+                session.output.warning(&wording::left_alive(not_revoked));
+            }
         }
         Some(_) => return Err(agent.unexpected()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How to end an agent that does not listen to reason.
+fn end_it(endpoint: &Endpoint) -> String {
+    let is_agent = |pid: &u32| {
+        // Behind a socket of a service manager is the manager, which nobody should kill.
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "ghapp-agent")
+    };
+    match client::listener(endpoint).filter(is_agent) {
+        Some(pid) => format!("run: kill -KILL {pid}"),
+        None => format!("end the process {PROGRAM} by hand"),
+    }
 }
 
 /// Waits until the agent has let go of the lock that it holds for as long as it lives, so that a start right behind this

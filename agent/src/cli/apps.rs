@@ -25,6 +25,10 @@ pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
     let apps = match session.agent.running_status()? {
         Some(status) => {
             session.agent.check_config(&status)?;
+            // Nothing is known about the Apps then; "none" would be a lie.
+            if let Some(error) = status.config_error {
+                return Err(CliError::new(ErrorCode::Config, error).hint("mend the file, then run: ghapp agent reload"));
+            }
             selected(session, status.apps)?
         }
         None => selected(session, super::status::configured(session)?)?,

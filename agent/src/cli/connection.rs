@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ghapp_protocol::client::{self, ClientError, Deadline};
 use ghapp_protocol::endpoint::Endpoint;
-use ghapp_protocol::message::{Call, Reply, Request, Status};
+use ghapp_protocol::message::{Call, PERSON_ANSWER, Reply, Request, Status};
 use ghapp_protocol::start;
 
 use super::failure::CliError;
@@ -15,7 +15,7 @@ use super::output::Output;
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// For answers that need GitHub or the keyring. The agent gives up on either earlier and says why; this only ends the wait for
 /// an agent that hangs.
-pub(super) const NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const NETWORK_TIMEOUT: Duration = PERSON_ANSWER.saturating_add(LOCAL_TIMEOUT);
 
 /// The agent of this user, or the one that `--socket` names.
 pub(super) struct Connection<'a> {

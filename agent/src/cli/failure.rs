@@ -10,6 +10,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::start::StartError;
 
 use crate::config::{ConfigError, PathsError};
+use crate::model::shell_word;
 use crate::signer::ImportError;
 
 /// What ends a command. Neither text ever holds a token, a key, or input that nobody has checked.
@@ -152,23 +153,13 @@ impl From<ConfigError> for CliError {
     }
 }
 
-/// A word as a shell reads it back, for hints that are pasted.
-pub(super) fn shell_word(word: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%=".contains(char);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ghapp_protocol::client::ClientError;
     use ghapp_protocol::endpoint::Endpoint;
     use ghapp_protocol::error::ErrorCode;
 
-    use super::{CliError, shell_word};
+    use super::CliError;
     use crate::signer::ImportError;
 
     #[test]
@@ -187,12 +178,5 @@ mod tests {
         let error = CliError::from_client(ClientError::NotRunning, &endpoint);
         assert_eq!(error.code.exit(), 5);
         assert_eq!(error.message, "the agent is not running (/x/agent.sock)");
-    }
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(shell_word("/a/b.pem"), "/a/b.pem");
-        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
-        assert_eq!(shell_word(""), "''");
     }
 }

@@ -29,10 +29,6 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     };
     announce(session, &app)?;
     let installations = installations(session, &app, setup_git)?;
-    if delete_pem {
-        source.delete()?;
-        session.output.report(&format!("Deleted    {}", source.name()))?;
-    }
     let owners = owners(&installations);
     if setup_git && owners.is_empty() {
         session.output.warning(&format!(
@@ -44,6 +40,11 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
         setup_git::write_for_owners(&host, &owners, session.output)?;
     } else {
         session.output.talk(&format!("next: {}", setup_command(&host, &owners)));
+    }
+    // Last of all: as long as something can fail, the file may be needed to do it again.
+    if delete_pem {
+        source.delete()?;
+        session.output.report(&format!("Deleted    {}", source.name()))?;
     }
     Ok(())
 }
@@ -59,6 +60,10 @@ fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
     let source = PemSource::of(pem.clone())?;
     if arguments.delete_pem && source == PemSource::Stdin {
         return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
+    }
+    if arguments.delete_pem && arguments.store == StoreKind::Memory.as_str() {
+        return Err(CliError::usage("--delete-pem with --store memory would leave the only copy of the key in memory")
+            .hint("leave out --delete-pem: the key is gone from memory when the agent ends"));
     }
     Ok(source)
 }

@@ -16,14 +16,11 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Logout) -> Result
     let key = match (key_deleted, arguments.keep_key) {
         (true, _) => "key deleted",
         (false, true) => "key kept",
-        (false, false) => "there was no key to delete",
+        (false, false) => "no key deleted",
     };
     session.output.report(&format!("removed {app}: {} revoked, {key}", wording::count(*revoked, "lease")))?;
     if *not_revoked > 0 {
-        session.output.warning(&format!(
-            "{} could not be revoked at GitHub and will expire within the hour",
-            wording::count(*not_revoked, "lease")
-        ));
+        session.output.warning(&wording::left_alive(*not_revoked));
     }
     let still_used = session.agent.status()?.apps.iter().any(|other| other.host == *host);
     if still_used {

@@ -8,11 +8,12 @@ use ghapp_protocol::start::sibling;
 
 use super::Session;
 use super::arguments::SetupGit;
-use super::failure::{CliError, shell_word};
+use super::failure::CliError;
 use super::git_config::ConfigFile;
 use super::output::Output;
 use super::wiring::{self, BARE_HELPER, HELPER_PROGRAM};
 use crate::config;
+use crate::model::shell_word;
 
 pub(super) fn run(session: &Session<'_>, arguments: &SetupGit) -> Result<(), CliError> {
     let host = match &arguments.host {

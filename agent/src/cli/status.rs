@@ -20,6 +20,8 @@ struct StatusOutput<'a> {
     leases: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     config_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_error: Option<&'a str>,
 }
 
 pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Result<ExitCode, CliError> {
@@ -53,11 +55,15 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
             apps: apps.iter().map(|(app, seen)| json::App::of(app, Some(seen))).collect(),
             leases: status.as_ref().map_or(0, |status| status.leases),
             config_error: config_error.as_deref(),
+            audit_error: status.as_ref().and_then(|status| status.audit_error.as_deref()),
         })?;
     } else {
         print(session, status.as_ref(), &apps)?;
         if let Some(error) = config_error {
             session.output.warning(&format!("the configuration has an error: {error}"));
+        }
+        if let Some(error) = status.as_ref().and_then(|status| status.audit_error.as_ref()) {
+            session.output.warning(error);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,8 +2,9 @@
 
 use ghapp_protocol::remote::{FullName, Host};
 
-use super::failure::{CliError, shell_word};
+use super::failure::CliError;
 use super::git_config;
+use crate::model::shell_word;
 
 /// A repository, with its host when that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]

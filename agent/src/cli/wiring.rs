@@ -31,7 +31,7 @@ pub(super) fn is_about(url: &str, host: &Host) -> bool {
 pub(super) fn absolute_helper(program: &str) -> String {
     // A backslash would be eaten by git's own shell on Windows, which takes slashes as well.
     let program = if cfg!(windows) { program.replace('\\', "/") } else { program.to_owned() };
-    match super::failure::shell_word(&program) {
+    match crate::model::shell_word(&program) {
         quoted if quoted == program => program,
         // Only a value that begins with "!" is given to the shell whatever its first character is.
         quoted => format!("!{quoted}"),

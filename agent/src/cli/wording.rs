@@ -10,6 +10,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// Tokens that should be dead and are not.
+pub(super) fn left_alive(number: usize) -> String {
+    format!("{} could not be revoked at GitHub and will expire within the hour", count(number, "lease"))
+}
+
 /// Permissions on one line: `contents:write metadata:read`.
 pub(super) fn permissions(permissions: &BTreeMap<String, String>) -> String {
     let pairs = permissions.iter().map(|(name, level)| format!("{name}:{level}"));

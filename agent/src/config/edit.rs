@@ -16,6 +16,9 @@ pub enum EditError {
     /// It has a mistake already.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// With the change it would have one.
+    #[error("{0}")]
+    Outcome(ConfigError),
     /// `app` is something else than a list of tables.
     #[error("cannot add an App to {}: write its Apps as [[app]] tables", path.display())]
     Form {
@@ -40,6 +43,13 @@ pub struct Edit {
 }
 
 impl Edit {
+    /// Finds out whether the file can be written, by writing all of it beside the old one. For changes that come with others,
+    /// which are hard to undo.
+    pub fn rehearse(&self) -> Result<(), EditError> {
+        let rehearsed = prepare(&self.path, &self.text);
+        rehearsed.map(drop).map_err(|source| EditError::Write { path: self.path.clone(), source })
+    }
+
     /// Writes the file. Returns the configuration that it now holds.
     pub fn write(self) -> Result<Config, EditError> {
         let Self { path, text, config } = self;
@@ -115,12 +125,19 @@ fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<Edit, Ed
         document.remove("app");
     }
     let text = document.to_string();
-    let config = parse(&text, path)?;
+    let config = parse(&text, path).map_err(EditError::Outcome)?;
     Ok(Edit { path: path.to_owned(), text, config })
 }
 
 /// Writes the file anew beside the old one and renames it: a crash leaves one of the two, whole.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let (file, path) = prepare(path, text)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Writes the new file beside the old one. Returns it with the path that it is to have.
+fn prepare(path: &Path, text: &str) -> io::Result<(NamedTempFile, PathBuf)> {
     // A link, as dotfile managers make them, stays a link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -131,8 +148,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     if let Ok(metadata) = fs::metadata(&path) {
         file.as_file().set_permissions(metadata.permissions())?;
     }
-    file.persist(&path)?;
-    Ok(())
+    Ok((file, path))
 }
 
 #[cfg(unix)]

@@ -15,14 +15,16 @@ use super::position::{line_and_column, nearest};
 use super::{Config, Settings};
 use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
+    shell_word,
 };
+use crate::regular_file;
 
 /// Largest file that is read. A configuration with thousands of rules is below it.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 /// git is told an expiry that is a minute early, and drops a password whose expiry is past: a token needs more life than that.
 const MIN_MIN_TTL: Duration = Duration::from_secs(2 * 60);
 /// A token lives an hour; a longer minimum could never be met.
-const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
+pub const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -65,25 +67,25 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
         Err(error) => return Err(read(error)),
     };
-    if let Some(why) = why_unsafe(&metadata) {
+    if let Some(why) = why_unsafe(path, &metadata) {
         return Err(ConfigError::Unsafe { path: path.to_owned(), why });
     }
-    if metadata.len() > MAX_FILE {
-        return Err(read(io::Error::other("the file is larger than 4 MiB")));
-    }
-    parse(&fs::read_to_string(path).map_err(read)?, path)
+    let bytes = regular_file::read(path, MAX_FILE).map_err(read)?;
+    let text = String::from_utf8(bytes).map_err(|_| read(io::Error::other("it is not UTF-8")))?;
+    parse(&text, path)
 }
 
 /// Whoever can write the file can add an App with an API of his own, or a rule that widens tokens.
 #[cfg(unix)]
-fn why_unsafe(metadata: &fs::Metadata) -> Option<String> {
+fn why_unsafe(path: &Path, metadata: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let (owner, me) = (metadata.uid(), rustix::process::geteuid().as_raw());
     let mode = metadata.permissions().mode() & 0o7777;
     if owner != me && owner != 0 {
         Some(format!("it belongs to uid {owner} and not to uid {me}"))
     } else if mode & 0o022 != 0 {
-        Some(format!("others can write it (mode {mode:04o}); run: chmod go-w FILE"))
+        let word = shell_word(&path.display().to_string());
+        Some(format!("others can write it (mode {mode:04o}); run: chmod go-w {word}"))
     } else {
         None
     }
@@ -91,7 +93,7 @@ fn why_unsafe(metadata: &fs::Metadata) -> Option<String> {
 
 /// On Windows the profile directory's access list protects the file.
 #[cfg(not(unix))]
-fn why_unsafe(_metadata: &fs::Metadata) -> Option<String> {
+fn why_unsafe(_path: &Path, _metadata: &fs::Metadata) -> Option<String> {
     None
 }
 

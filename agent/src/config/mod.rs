@@ -8,7 +8,7 @@ mod position;
 use std::time::Duration;
 
 pub use edit::{Edit, EditError, add_app, remove_app};
-pub use load::{ConfigError, load, parse};
+pub use load::{ConfigError, MAX_MIN_TTL, load, parse};
 pub use paths::{PathsError, audit_file, config_file};
 
 use crate::model::{App, AppName, Rule};

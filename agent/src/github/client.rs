@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::{self, GitHubError};
 use crate::model::App;
+use crate::regular_file;
 
 /// The API version that every GitHub since Enterprise Server 3.9 knows.
 const API_VERSION: &str = "2022-11-28";
@@ -24,6 +25,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const FRONT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is read: a page of 100 installations has about 200 kB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Largest file of certificates that is read: all that a system trusts is a quarter of that.
+const MAX_CA_FILE: u64 = 1024 * 1024;
 /// How long an unused connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(90);
 
@@ -60,7 +63,8 @@ impl GitHub {
         let host = app.api_url.as_str().trim_start_matches("https://");
         let host = host.split('/').next().unwrap_or(host);
         let unreachable = |error: reqwest::Error| error::transport(&error, host);
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", bearer.expose()))
+        let authorization = Zeroizing::new(format!("Bearer {}", bearer.expose()));
+        let mut authorization = HeaderValue::from_str(&authorization)
             .map_err(|_| GitHubError::Garbled("a token that is no header value"))?;
         authorization.set_sensitive(true);
         let mut request = client
@@ -116,7 +120,7 @@ impl GitHub {
             .pool_idle_timeout(POOL_IDLE);
         if let Some(file) = &app.ca_file {
             let broken = |reason: String| GitHubError::CaFile { file: file.display().to_string(), reason };
-            let pem = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
+            let pem = regular_file::read(file, MAX_CA_FILE).map_err(|error| broken(error.to_string()))?;
             let certificates = Certificate::from_pem_bundle(&pem)
                 .map_err(|_| broken("it is not a PEM file with certificates".to_owned()))?;
             if certificates.is_empty() {

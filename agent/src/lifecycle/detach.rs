@@ -60,6 +60,11 @@ pub fn leave_session() {
 #[cfg(not(unix))]
 pub fn leave_session() {}
 
+/// Tells the starter that a detached agent knows no place to start at.
+pub fn tell_misplaced(error: &str) {
+    ready::tell_misplaced(error);
+}
+
 /// Tells the starter why a detached agent does not start.
 pub fn tell_failure(error: &StartupError) {
     ready::tell_failure(error);

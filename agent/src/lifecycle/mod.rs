@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use ghapp_protocol::endpoint::{Endpoint, EndpointError};
 use interprocess::local_socket::tokio::Listener;
-use tokio::sync::watch;
+use listener::Standing;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -22,11 +23,11 @@ use crate::broker::{Broker, Listening};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 
-pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure};
+pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure, tell_misplaced};
 
-/// How often the agent looks whether its socket is still its own. One that was displaced, or whose runtime directory vanished at
-/// logout, has no clients any more and leaves.
-const DISPLACED_CHECK: Duration = Duration::from_secs(15);
+/// How often the agent looks whether its socket is still its own. One that was removed by mistake is made again: the agent may
+/// hold keys that are nowhere else. An agent whose whole place is gone, at logout for example, has no clients any more and leaves.
+const DISPLACED_CHECK: Duration = Duration::from_secs(5);
 
 /// How the agent was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,9 @@ pub enum StartupError {
     /// Another one serves the endpoint.
     #[error("an agent is running already at {0}")]
     AlreadyRunning(Endpoint),
+    /// Another one has the endpoint and cannot be reached there.
+    #[error("an agent has {0} and does not listen there; it is about to end, or makes its socket again: try once more")]
+    NotListening(Endpoint),
     /// There is no safe place for the socket.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -72,10 +76,11 @@ pub enum StartupError {
 
 /// Runs an agent until it is told to stop.
 ///
-/// `serve` answers clients until the channel says stop, and returns when what was under way is done.
+/// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
+/// a channel, and another one when the socket had to be made again.
 pub async fn run<S, F>(start: Start, endpoint: Endpoint, config_file: PathBuf, serve: S) -> Result<(), StartupError>
 where
-    S: FnOnce(Listener, Arc<Broker>, Listening, watch::Sender<bool>) -> F,
+    S: FnOnce(mpsc::Receiver<Listener>, Arc<Broker>, Listening, watch::Sender<bool>) -> F,
     F: Future<Output = ()>,
 {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
@@ -85,9 +90,9 @@ where
         (None, Start::Detached) => "client",
         (None, Start::Foreground) => "user",
     };
-    let bound = listener::bind(&endpoint, activated).await?;
     let audit_file = config::audit_file()?;
     let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;
+    let bound = listener::bind(&endpoint, activated).await?;
     let (stop, _) = watch::channel(false);
     let broker = Arc::new(Broker::new(config_file, audit, Arc::new(SystemClock)));
     signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
@@ -96,16 +101,30 @@ where
     info!(%endpoint, started_by, "listening");
     ready::tell(start);
     let listening = Listening { socket: endpoint.to_string(), started_by };
-    let serving = serve(listener, Arc::clone(&broker), listening, stop.clone());
+    let (listeners, new_listeners) = mpsc::channel(1);
+    // There is room for one, and the receiver is in our hand.
+    let _ = listeners.try_send(listener);
+    let serving = serve(new_listeners, Arc::clone(&broker), listening, stop.clone());
     tokio::pin!(serving);
     let mut check = interval(DISPLACED_CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = &mut serving => break,
-            _ = check.tick() => if !place.is_ours() {
-                warn!("another agent has this place, or the place is gone");
-                stop.send_replace(true);
+            _ = check.tick() => match place.standing() {
+                Standing::Ours => {}
+                Standing::Unmarked => match place.mark_again() {
+                    Ok(listener) => {
+                        warn!("the socket was removed and is made again");
+                        // Full only if the one before has not even been looked at; it is tried again at the next tick.
+                        let _ = listeners.try_send(listener);
+                    }
+                    Err(error) => warn!(%error, "the socket was removed and cannot be made again"),
+                },
+                Standing::Lost => {
+                    warn!("the place of the socket is gone");
+                    stop.send_replace(true);
+                }
             },
         }
     }

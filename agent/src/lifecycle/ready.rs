@@ -33,6 +33,11 @@ pub(super) fn tell_failure(error: &StartupError) {
     }
 }
 
+/// Tells why there is not even a place to start at.
+pub(super) fn tell_misplaced(error: &str) {
+    say(&format!("{FAILED_PREFIX}{error}"));
+}
+
 fn say(line: &str) {
     let mut stdout = io::stdout().lock();
     // The starter may have given up.

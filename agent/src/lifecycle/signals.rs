@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::broker::Broker;
+use crate::model::Caller;
 
 /// Turns SIGTERM and SIGINT into a stop that lets requests finish, and SIGHUP into a reload: a closed terminal must not end an
 /// agent.
@@ -29,7 +30,13 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
                 },
             }
         }
-        end(&stop, &broker).await;
+        tokio::select! {
+            () = end(&broker) => {}
+            // Whoever says it twice does not want to wait for GitHub.
+            _ = terminate.recv() => warn!("told to stop at once"),
+            _ = interrupt.recv() => warn!("told to stop at once"),
+        }
+        stop.send_replace(true);
     });
     Ok(())
 }
@@ -40,16 +47,17 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
     let stop = stop.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            end(&stop, &broker).await;
+            end(&broker).await;
+            stop.send_replace(true);
         }
     });
     Ok(())
 }
 
-async fn end(stop: &watch::Sender<bool>, broker: &Arc<Broker>) {
+async fn end(broker: &Arc<Broker>) {
     info!("told to stop");
     if broker.revokes_on_stop() {
-        broker.revoke_all().await;
+        let outcome = broker.revoke_all(&Caller::default()).await;
+        info!(revoked = outcome.revoked.len(), failed = outcome.failed.len(), "tokens were killed");
     }
-    stop.send_replace(true);
 }

@@ -9,6 +9,7 @@ mod key;
 mod permissions;
 mod rule;
 mod scope;
+mod shell_word;
 mod token;
 
 pub use api_url::{ApiUrl, ApiUrlError};
@@ -20,4 +21,5 @@ pub use key::{Fingerprint, KeyId, PrivateKey};
 pub use permissions::{Level, Permissions, PermissionsError};
 pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};
 pub use scope::{MAX_NAMED, RepositorySet, TokenScope};
+pub use shell_word::shell_word;
 pub use token::InstallationToken;

@@ -1,10 +1,11 @@
 //! A wire message becomes a call of the broker, and what it says a wire message.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{Call, Reply, Request};
+use ghapp_protocol::message::{Call, PERSON_ANSWER, Reply, Request, Revoked};
 use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
@@ -13,8 +14,8 @@ use crate::model::Caller;
 
 /// How long git's questions may take: less than the helper's 20 s, so that a slow answer still becomes a clear one.
 const GIT_DEADLINE: Duration = Duration::from_secs(18);
-/// How long people's questions may take: a login has two calls to GitHub and up to three to a keyring that may prompt.
-const PERSON_DEADLINE: Duration = Duration::from_secs(55);
+/// What people are told when an answer is late and the work behind it harms nobody if it goes on or is given up.
+const TRY_AGAIN: &str = "try again";
 
 /// Answers one request.
 pub(super) async fn answer(request: Request, caller: &Caller, service: &Service) -> Reply {
@@ -27,31 +28,60 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         Call::Status {} => within(GIT_DEADLINE, broker.status(listening)).await,
         Call::Stop(stop) => {
             let revoke = stop.revoke || broker.revokes_on_stop();
-            let revoked = if revoke { broker.revoke_all().await } else { 0 };
-            Reply::Stopping { revoked }
+            let outcome = if revoke { broker.revoke_all(caller).await } else { Revoked::default() };
+            Reply::Stopping { revoked: outcome.revoked.len(), not_revoked: outcome.failed.len() }
         }
         _ if v != WIRE_VERSION => Reply::Error(other_version()),
         Call::Reload {} => broker.reload(),
-        Call::Login(login) => within(PERSON_DEADLINE, broker.login(*login, caller)).await,
-        Call::Logout(logout) => within(PERSON_DEADLINE, broker.logout(logout, caller)).await,
+        Call::Login(login) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
+                broker.login(*login, &caller).await
+            })
+            .await
+        }
+        Call::Logout(logout) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the logout goes on; see later: ghapp apps", async move {
+                broker.logout(logout, &caller).await
+            })
+            .await
+        }
         Call::Token(call) => within(GIT_DEADLINE, broker.token(call, caller)).await,
         Call::Which(which) => within(GIT_DEADLINE, broker.which(which, caller)).await,
         Call::Leases { after } => broker.leases(after),
-        Call::Revoke(revoke) => within(PERSON_DEADLINE, broker.revoke(revoke, caller)).await,
-        Call::Installations(call) => within(PERSON_DEADLINE, broker.installations(&call)).await,
+        Call::Revoke(revoke) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
+                broker.revoke(revoke, &caller).await
+            })
+            .await
+        }
+        Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),
     }
 }
 
+/// Ends a question whose answer is late. What GitHub was asked for others as well goes on.
 async fn within(deadline: Duration, reply: impl Future<Output = Reply>) -> Reply {
-    timeout(deadline, reply).await.unwrap_or_else(|_| {
-        let cause = format!("GitHub or the keyring took longer than {} s", deadline.as_secs());
-        Reply::Error(
-            WireError::new(ErrorCode::DeadlinePassed, cause)
-                .hint("try again; what was under way goes on in the background"),
-        )
-    })
+    timeout(deadline, reply).await.unwrap_or_else(|_| late(deadline, TRY_AGAIN))
+}
+
+/// Lets work that must not stop half-way run to its end, whether or not somebody waits for its answer.
+async fn whole(deadline: Duration, hint: &str, work: impl Future<Output = Reply> + Send + 'static) -> Reply {
+    match timeout(deadline, tokio::spawn(work)).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(_)) => {
+            Reply::Error(WireError::new(ErrorCode::Internal, "the agent met an error of its own; its log says more"))
+        }
+        Err(_) => late(deadline, hint),
+    }
+}
+
+fn late(deadline: Duration, hint: &str) -> Reply {
+    let cause = format!("GitHub or the keyring took longer than {} s", deadline.as_secs());
+    Reply::Error(WireError::new(ErrorCode::DeadlinePassed, cause).hint(hint))
 }
 
 fn other_version() -> WireError {
@@ -60,4 +90,38 @@ fn other_version() -> WireError {
         format!("the agent is version {BUILD_VERSION} and does not know that request"),
     )
     .hint("run: ghapp agent stop; the next command starts the installed version")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ghapp_protocol::error::ErrorCode;
+    use ghapp_protocol::message::Reply;
+    use tokio::sync::{Notify, oneshot};
+
+    use super::whole;
+
+    #[tokio::test]
+    async fn work_that_changes_something_is_never_left_half_done() {
+        let gate = Arc::new(Notify::new());
+        let (sender, done) = oneshot::channel();
+        let work = {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
+                let _ = sender.send(());
+                Reply::Reloaded {}
+            }
+        };
+        let reply = whole(Duration::from_millis(1), "it goes on; see later: ghapp apps", work).await;
+        let Reply::Error(error) = reply else { panic!("{reply:?}") };
+        assert_eq!(
+            (error.code, error.hint.as_deref()),
+            (ErrorCode::DeadlinePassed, Some("it goes on; see later: ghapp apps"))
+        );
+        gate.notify_one();
+        done.await.expect("it went on");
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::traits::tokio::Listener as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -31,7 +31,15 @@ pub(crate) struct Service {
 }
 
 /// Serves until `stop` turns true, then lets what is under way finish.
-pub async fn serve(listener: Listener, broker: Arc<Broker>, listening: Listening, stop: watch::Sender<bool>) {
+///
+/// A further listener takes the place of the one before.
+pub async fn serve(
+    mut listeners: mpsc::Receiver<Listener>,
+    broker: Arc<Broker>,
+    listening: Listening,
+    stop: watch::Sender<bool>,
+) {
+    let Some(mut listener) = listeners.recv().await else { return };
     let service = Service { broker, listening: Arc::new(listening), stop: stop.clone() };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut stopped = stop.subscribe();
@@ -43,6 +51,10 @@ pub async fn serve(listener: Listener, broker: Arc<Broker>, listening: Listening
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some(new) = listeners.recv() => {
+                listener = new;
+                continue;
+            }
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         match accepted {

@@ -48,6 +48,16 @@ where
         (outcome.ok().and_then(|value| value.clone()), role)
     }
 
+    /// Waits until nothing is under way.
+    pub async fn landed(&self) {
+        loop {
+            let next = locked(&self.running).values().next().cloned();
+            let Some(mut flight) = next else { return };
+            // A flight leaves the board before it tells its result, and also when it panics.
+            let _ = flight.wait_for(Option::is_some).await;
+        }
+    }
+
     fn board<F>(&self, key: K, work: impl FnOnce() -> F) -> (watch::Receiver<Option<V>>, Role)
     where
         F: Future<Output = V> + Send + 'static,
@@ -87,6 +97,7 @@ fn locked<K, V>(running: &Mutex<Running<K, V>>) -> MutexGuard<'_, Running<K, V>>
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -147,6 +158,44 @@ mod tests {
         tokio::task::yield_now().await;
         gate.notify_one();
         assert_eq!(joined.await.unwrap(), (Some(7), Role::Joined));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_last_flight_waits_for_each() {
+        let flights = Arc::new(Flights::<u8, u8>::default());
+        flights.landed().await; // nothing is under way
+        let gate = Arc::new(Notify::new());
+        for key in [1, 2] {
+            let (flights, gate) = (flights.clone(), gate.clone());
+            tokio::spawn(async move {
+                flights
+                    .join(key, || async move {
+                        gate.notified().await;
+                        key
+                    })
+                    .await
+            });
+        }
+        tokio::task::yield_now().await;
+        let mut landed = Box::pin(flights.landed());
+        assert!(is_pending(&mut landed).await);
+        gate.notify_one();
+        assert!(is_pending(&mut landed).await, "one is still under way");
+        gate.notify_one();
+        landed.await;
+    }
+
+    /// Whether a future is still pending after everybody else had a turn.
+    async fn is_pending(future: &mut std::pin::Pin<Box<impl Future<Output = ()>>>) -> bool {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+            let ready =
+                std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()));
+            if ready.await {
+                return false;
+            }
+        }
+        true
     }
 
     #[tokio::test]

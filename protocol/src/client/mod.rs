@@ -119,6 +119,13 @@ pub fn ask(endpoint: &Endpoint, request: &Request, deadline: Deadline) -> Result
     Ok(response.reply)
 }
 
+/// The process that listens at a place, as the system knows it; it may be a service manager. None when nobody listens, or when
+/// the system does not tell.
+pub fn listener(endpoint: &Endpoint) -> Option<u32> {
+    endpoint.check().ok()?;
+    platform::listener(endpoint.path(), Deadline::after(CONNECT_TIMEOUT))
+}
+
 /// What an agent calls its version, made safe for a terminal.
 fn printable(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(32).collect()

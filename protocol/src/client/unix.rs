@@ -78,6 +78,20 @@ fn peer_uid(stream: &UnixStream) -> Option<u32> {
     rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.uid.as_raw())
 }
 
+/// The process behind a socket: the one that began to listen there.
+#[cfg(target_os = "linux")]
+pub(super) fn listener(path: &Path, deadline: Deadline) -> Option<u32> {
+    let stream = connect(path, deadline).ok()?;
+    let pid = rustix::net::sockopt::socket_peercred(&stream).ok()?.pid;
+    u32::try_from(pid.as_raw_nonzero().get()).ok()
+}
+
+/// The standard library has no safe way to ask.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn listener(_path: &Path, _deadline: Deadline) -> Option<u32> {
+    None
+}
+
 /// Elsewhere the owner of the socket file stands in for the peer: the directory is ours alone (see `endpoint`), and the
 /// standard library has no safe `getpeereid`.
 #[cfg(not(target_os = "linux"))]

@@ -7,6 +7,8 @@
 mod call;
 mod reply;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use call::{Erase, Get, InstallationsCall, LeaseId, Login, Logout, Revoke, Stop, TokenCall, Which};
@@ -17,6 +19,10 @@ pub use reply::{
 
 use crate::error::WireError;
 use crate::{BUILD_VERSION, WIRE_VERSION};
+
+/// How long the agent takes at most for what a person asks for: a login has two calls to GitHub, of 10 s each, and up to three to
+/// a keyring that may prompt, of 10 s each. A client that waits longer gets the agent's own word about it.
+pub const PERSON_ANSWER: Duration = Duration::from_secs(55);
 
 /// A client's question.
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,6 +134,9 @@ pub enum Reply {
         /// Tokens killed at GitHub first.
         #[serde(default)]
         revoked: usize,
+        /// Tokens that GitHub could not be told about; they die with their hour.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_revoked: usize,
     },
     /// The configuration has been read again.
     Reloaded {},
@@ -162,4 +171,10 @@ pub enum Reply {
     /// A reply that a newer agent knows and this build does not.
     #[serde(other)]
     Unknown,
+}
+
+/// Keeps a frozen message as it was while there is nothing to add.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -174,6 +174,9 @@ pub struct Status {
     /// What went wrong with the configuration, if it did; the agent then serves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,
+    /// What is missing in the audit log, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_error: Option<String>,
 }
 
 /// A key store.

@@ -7,18 +7,37 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
+use std::time::Duration;
+
 use ghapp_protocol::endpoint::{self, Endpoint};
 use interprocess::local_socket::tokio::Listener;
+use tokio::time::timeout;
 
 use super::StartupError;
 use super::activation::Activated;
 
 pub(super) use platform::Place;
 
+/// How long to wait for an agent that holds the place and does not listen there. It finishes what is under way and ends, or
+/// makes its socket again. Less than the time that clients give a start.
+const HANDOVER: Duration = Duration::from_secs(4);
+
 /// A listener and its place.
 pub(super) struct Bound {
     pub(super) listener: Listener,
     pub(super) place: Place,
+}
+
+/// What became of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "a pipe is no file that somebody could remove"))]
+pub(super) enum Standing {
+    /// Clients find us there.
+    Ours,
+    /// Somebody removed the socket, or put something else there. We hold the lock, so it was no agent.
+    Unmarked,
+    /// The lock's file is gone as well, with the whole directory: at logout, or by another agent's hand.
+    Lost,
 }
 
 /// Takes the place. The lock is held until the agent ends, however it ends; so there are never two.
@@ -34,7 +53,17 @@ pub(super) async fn bind(endpoint: &Endpoint, activated: Option<Activated>) -> R
             .map_err(|_| listen(std::io::ErrorKind::Other.into()))?
             .map_err(listen)?,
         None if endpoint::try_lock(&lock).map_err(listen)? => lock,
-        None => return Err(StartupError::AlreadyRunning(endpoint.clone())),
+        None if platform::is_listening(endpoint) => return Err(StartupError::AlreadyRunning(endpoint.clone())),
+        None => {
+            let waiting = tokio::task::spawn_blocking(move || endpoint::lock(&lock).map(|()| lock));
+            match timeout(HANDOVER, waiting).await {
+                Ok(lock) => lock.map_err(|_| listen(std::io::ErrorKind::Other.into()))?.map_err(listen)?,
+                Err(_) if platform::is_listening(endpoint) => {
+                    return Err(StartupError::AlreadyRunning(endpoint.clone()));
+                }
+                Err(_) => return Err(StartupError::NotListening(endpoint.clone())),
+            }
+        }
     };
     platform::bind(endpoint, activated, lock)
 }

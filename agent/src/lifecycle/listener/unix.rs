@@ -19,7 +19,7 @@ use rustix::fs::RawMode;
 
 use super::super::StartupError;
 use super::super::activation::Activated;
-use super::Bound;
+use super::{Bound, Standing};
 
 /// The socket's mode. Its directory is private already; this is the second lock on the same door.
 const MODE: RawMode = 0o600;
@@ -28,17 +28,37 @@ const MODE: RawMode = 0o600;
 pub(in super::super) struct Place {
     path: PathBuf,
     state: State,
+    lock_path: PathBuf,
     /// Held for life.
-    _lock: File,
+    lock: File,
 }
 
 enum State {
     /// Listening under another name.
-    Hidden(PathBuf),
+    Hidden(Hidden),
     /// Ours: the file with this number.
     Published(u64),
     /// The service manager's, which made it and removes it.
     Foreign,
+}
+
+/// A socket that nobody can find yet. Removed unless it gets its real name.
+struct Hidden(PathBuf);
+
+impl Hidden {
+    /// Gives it its real name, replacing a stale socket. Returns the number of its file.
+    fn publish(self, path: &Path) -> io::Result<u64> {
+        let number = fs::symlink_metadata(&self.0)?.ino();
+        fs::rename(&self.0, path)?;
+        Ok(number)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Not there when it got its real name.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File) -> Result<Bound, StartupError> {
@@ -46,18 +66,29 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
     let path = endpoint.path().to_owned();
     if let Some(listener) = activated {
         let listener = UnixListener::try_from(OwnedFd::from(listener)).map_err(listen)?;
-        let place = Place { path, state: State::Foreign, _lock: lock };
+        let place = Place { path, state: State::Foreign, lock_path: endpoint.run_lock(), lock };
         return Ok(Bound { listener: listener.into(), place });
     }
     // Nobody has the lock, so nobody of ours listens there; but a service manager may, and its socket is left alone.
-    if UnixStream::connect(&path).is_ok() {
+    if is_listening(endpoint) {
         return Err(StartupError::AlreadyRunning(endpoint.clone()));
     }
-    let hidden = path.with_file_name(format!("s.{}", std::process::id()));
-    remove_if_there(&hidden).map_err(listen)?; // of a process of that number that crashed
-    let listener = create(&hidden).map_err(listen)?;
-    let place = Place { path, state: State::Hidden(hidden), _lock: lock };
+    let (listener, hidden) = listen_hidden(&path).map_err(listen)?;
+    let place = Place { path, state: State::Hidden(hidden), lock_path: endpoint.run_lock(), lock };
     Ok(Bound { listener, place })
+}
+
+/// Whether somebody listens there.
+pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
+    UnixStream::connect(endpoint.path()).is_ok()
+}
+
+/// Listens beside the path, under a name that no client knows.
+fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
+    let hidden = Hidden(path.with_file_name(format!("s.{}", std::process::id())));
+    remove_if_there(&hidden.0)?; // of a process of that number that crashed
+    let listener = create(&hidden.0)?;
+    Ok((listener, hidden))
 }
 
 fn create(path: &Path) -> io::Result<Listener> {
@@ -74,31 +105,45 @@ fn create(path: &Path) -> io::Result<Listener> {
 }
 
 impl Place {
-    /// Makes the socket visible, replacing a stale one.
+    /// Makes the socket visible.
     pub(in super::super) fn publish(mut self) -> io::Result<Self> {
-        if let State::Hidden(hidden) = &self.state {
-            let number = fs::symlink_metadata(hidden)?.ino();
-            fs::rename(hidden, &self.path)?;
-            self.state = State::Published(number);
-        }
+        self.state = match self.state {
+            State::Hidden(hidden) => State::Published(hidden.publish(&self.path)?),
+            state => state,
+        };
         Ok(self)
     }
 
-    /// Whether the file at our path is still our socket.
-    pub(in super::super) fn is_ours(&mut self) -> bool {
-        match self.state {
-            State::Published(number) => fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == number),
-            State::Hidden(_) | State::Foreign => true,
+    /// Who has the place now.
+    pub(in super::super) fn standing(&self) -> Standing {
+        let State::Published(number) = self.state else { return Standing::Ours };
+        if number_of(&self.path) == Some(number) {
+            Standing::Ours
+        } else if self.lock.metadata().ok().map(|lock| lock.ino()) == number_of(&self.lock_path) {
+            Standing::Unmarked
+        } else {
+            Standing::Lost
         }
     }
 
+    /// Makes a new socket at a place that is still ours. The old listener has no clients any more.
+    pub(in super::super) fn mark_again(&mut self) -> io::Result<Listener> {
+        let (listener, hidden) = listen_hidden(&self.path)?;
+        self.state = State::Published(hidden.publish(&self.path)?);
+        Ok(listener)
+    }
+
     /// Removes the socket if it is ours.
-    pub(in super::super) fn leave(mut self) {
-        if matches!(self.state, State::Published(_)) && self.is_ours() {
+    pub(in super::super) fn leave(self) {
+        if matches!(self.state, State::Published(_)) && self.standing() == Standing::Ours {
             // A stale socket does no harm: the next agent replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+fn number_of(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

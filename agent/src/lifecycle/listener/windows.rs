@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use ghapp_protocol::endpoint::Endpoint;
+use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::windows::local_socket::ListenerOptionsExt;
 use interprocess::os::windows::security_descriptor::SecurityDescriptor;
@@ -11,7 +12,7 @@ use widestring::u16cstr;
 
 use super::super::StartupError;
 use super::super::activation::Activated;
-use super::Bound;
+use super::{Bound, Standing};
 
 /// The pipe. It disappears with the process.
 pub(in super::super) struct Place {
@@ -33,6 +34,11 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
     Ok(Bound { listener, place: Place { _lock: lock } })
 }
 
+/// Whether an agent listens there.
+pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
+    File::options().read(true).write(true).open(endpoint.path()).is_ok()
+}
+
 impl Place {
     /// A pipe is visible as soon as it exists.
     pub(in super::super) fn publish(self) -> io::Result<Self> {
@@ -40,8 +46,13 @@ impl Place {
     }
 
     /// Nobody can take a pipe's name while it exists.
-    pub(in super::super) fn is_ours(&mut self) -> bool {
-        true
+    pub(in super::super) fn standing(&self) -> Standing {
+        Standing::Ours
+    }
+
+    /// Never needed here.
+    pub(in super::super) fn mark_again(&mut self) -> io::Result<Listener> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// The pipe goes with the listener.
