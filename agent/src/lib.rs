@@ -10,7 +10,8 @@
 //! 5  main, bin/ghapp                           wire things; nobody imports them
 //! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
 //! 3  broker                                    the use case; the only place where both wings meet
-//! 2  policy installation token patience ||  config keystore signer github audit lineage
+//! 2  policy installation numbers         ||  config keystore signer github audit lineage
+//!    token patience
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
 //! 1  model      clock      regular_file        nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
@@ -27,6 +28,7 @@ pub mod keystore;
 pub mod lifecycle;
 pub mod lineage;
 pub mod model;
+pub mod numbers;
 pub mod patience;
 pub mod policy;
 pub mod regular_file;

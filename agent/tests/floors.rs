@@ -47,8 +47,8 @@ fn floor(module: &str) -> Option<u8> {
     match module {
         "model" | "clock" | "regular_file" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
-        "policy" | "installation" | "patience" | "token" | "audit" | "config" | "github" | "keystore" | "lineage"
-        | "signer" => Some(2),
+        "policy" | "installation" | "numbers" | "patience" | "token" | "audit" | "config" | "github" | "keystore"
+        | "lineage" | "signer" => Some(2),
         "broker" => Some(3),
         "cli" | "server" | "lifecycle" => Some(4),
         _ => None,

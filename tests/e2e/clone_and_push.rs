@@ -104,3 +104,53 @@ fn a_renamed_repository_is_followed_by_its_number() {
     desk.clone("acme/web").ok();
     assert_eq!(desk.github.mints()[0].repositories.as_deref(), Some(&["site".to_owned()][..]));
 }
+
+/// The numbers and the names that a mint asked for.
+fn asked(desk: &Desk, mint: usize) -> (usize, usize) {
+    let asked = &desk.github.mints()[mint].asked;
+    let count = |key: &str| asked[key].as_array().map_or(0, Vec::len);
+    (count("repository_ids"), count("repositories"))
+}
+
+/// A desk with one token for two repositories.
+fn desk_with_a_named_set() -> Desk {
+    let desk = Desk::ready();
+    let host = desk.github.host();
+    let rule = format!("match = \"{host}/acme/*\"\napp = \"acme-bot\"\nrepositories = [\"web\", \"api\"]\n");
+    desk.configure(&format!("\n[[rule]]\n{rule}")).ok();
+    desk.token("acme/web");
+    assert_eq!(asked(&desk, 0), (0, 2), "by names, as long as nothing else is known");
+    desk.ghapp(["revoke", "--all"]).ok();
+    desk
+}
+
+#[test]
+fn numbers_are_preferred_once_they_are_known_so_that_a_set_survives_a_rename() {
+    let desk = desk_with_a_named_set();
+    desk.token("acme/web");
+    assert_eq!((asked(&desk, 1), desk.github.calls().of(Endpoint::Mint)), ((2, 0), 2));
+    desk.ghapp(["revoke", "--all"]).ok();
+    desk.github.rename_repository("acme/web", "acme/site");
+    desk.clone("acme/api").ok();
+    let mints = desk.github.mints();
+    assert_eq!(mints[2].repositories, Some(vec!["api".to_owned(), "site".to_owned()]));
+    // By numbers, and once by names to see whether somebody else has the old one.
+    assert_eq!((mints.len(), desk.github.calls().of(Endpoint::Mint)), (3, 4));
+}
+
+#[test]
+fn an_old_name_that_belongs_to_another_repository_now_means_that_one() {
+    let desk = desk_with_a_named_set();
+    desk.github.rename_repository("acme/web", "acme/site");
+    desk.github.create_repository("acme/web");
+    let token = desk.token("acme/web");
+    let mints = desk.github.mints();
+    assert_eq!(mints.len(), 3);
+    assert_eq!((&mints[2].token, &mints[2].repositories), (&token, &Some(vec!["api".to_owned(), "web".to_owned()])));
+    // The one for the other repository was minted by number, is not needed, and is dead.
+    let revoked = desk.github.calls().of(Endpoint::Revoke);
+    assert_eq!((revoked, desk.ghapp_json(["leases"])["leases"].as_array().unwrap().len()), (2, 1));
+    desk.ghapp(["revoke", "--all"]).ok();
+    desk.token("acme/web");
+    assert_eq!((asked(&desk, 3), desk.github.mints().len()), ((2, 0), 4), "the new number is known");
+}

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
+use ghapp_protocol::remote::{Owner, RepositoryName};
 use tracing::info;
 
 use super::ask::{self, pending};
+use super::narrow::Narrowed;
 use super::{Broker, explain, panicked};
 use crate::clock::Moment;
-use crate::github::{GitHubError, MintRepositories, RepositoryInstallation};
+use crate::github::GitHubError;
 use crate::installation::Remembered;
 use crate::lineage;
-use crate::model::{App, Caller, Installation, InstallationId, InstallationToken, RepositorySet, TokenScope};
+use crate::model::{App, Caller, Installation, InstallationId, TokenScope};
 use crate::token::{Minted, Refresh, Role, TokenLease};
 
 /// How long a repository is believed not to be part of an installation. Short, as for owners.
@@ -158,8 +159,7 @@ impl Broker {
             return Ok(lease);
         }
         let requested_by = lineage::describe(caller);
-        let mut renamed = false;
-        let token = match self.ask_for_token(&mint).await? {
+        let narrowed = match self.ask_for_token(&mint, caller).await? {
             // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
             Err(GitHubError::NotFound) => {
                 self.state().installations.forget_owner(&mint.app.name, &mint.owner);
@@ -168,15 +168,11 @@ impl Broker {
                 info!(installation = %found.id, "the App was reinstalled");
                 mint.scope.installation = found.id;
                 mint.installation = found;
-                self.ask_for_token(&mint).await?
-            }
-            Err(GitHubError::RepositoryNotIncluded) => {
-                renamed = true;
-                self.follow_rename(&mint).await?
+                self.ask_for_token(&mint, caller).await?
             }
             outcome => outcome,
         };
-        let token = token.map_err(|error| self.refused(&mint, &error))?;
+        let Narrowed { token, renamed } = narrowed.map_err(|error| self.refused(&mint, &error))?;
         let token = token.by_our_clock(self.clock.now().wall, self.skew(&mint.app));
         self.prove(&mint, &token).await;
         let at = self.clock.now();
@@ -191,7 +187,11 @@ impl Broker {
                 state.tokens.put(mint.scope.clone(), minted).clone()
             })
         };
-        let Some(minted) = kept else { return Err(self.kill_unwanted(&mint, &token, caller).await) };
+        let Some(minted) = kept else {
+            self.kill_unwanted(&mint, &token, caller).await;
+            let ending = self.state().ending;
+            return Err(if ending { explain::ending() } else { explain::unknown_app(mint.app.name.as_str()) });
+        };
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         if life < least {
             // It is listed, for it lives, and may do for somebody who asks for less.
@@ -199,54 +199,6 @@ impl Broker {
         }
         self.refresh_in_time(mint, minted.id, caller.clone());
         Ok(minted)
-    }
-
-    async fn ask_for_token(self: &Arc<Self>, mint: &Mint) -> Result<Result<InstallationToken, GitHubError>, WireError> {
-        let repositories = match mint.scope.repositories.names() {
-            Some(names) => MintRepositories::Names(names),
-            None => MintRepositories::Installation,
-        };
-        self.mint_for(mint, repositories).await
-    }
-
-    async fn mint_for(
-        self: &Arc<Self>,
-        mint: &Mint,
-        repositories: MintRepositories<'_>,
-    ) -> Result<Result<InstallationToken, GitHubError>, WireError> {
-        let Mint { app, installation, scope, .. } = mint;
-        let call = |jwt| {
-            pending(async move {
-                let outcome = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
-                if let Err(error) = &outcome
-                    && error.may_have_happened()
-                {
-                    self.admit_lost_answer(mint, error);
-                }
-                outcome
-            })
-        };
-        self.ask(app, call).await
-    }
-
-    /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
-    /// old name with its number, and the number can be minted for.
-    async fn follow_rename(self: &Arc<Self>, mint: &Mint) -> Result<Result<InstallationToken, GitHubError>, WireError> {
-        let RepositorySet::One(repository) = &mint.scope.repositories else {
-            return Ok(Err(GitHubError::RepositoryNotIncluded));
-        };
-        let name = FullName { owner: mint.owner.clone(), repository: repository.clone() };
-        let app = &mint.app;
-        let name = &name;
-        let call = |jwt| pending(async move { self.github.installation_of_repository(app, &jwt, name).await });
-        match self.ask(app, call).await? {
-            Ok(RepositoryInstallation::Moved { repository_id }) => {
-                info!(%name, repository_id, "the repository was renamed");
-                self.mint_for(mint, MintRepositories::Id(repository_id)).await
-            }
-            Ok(_) => Ok(Err(GitHubError::RepositoryNotIncluded)),
-            Err(error) => Ok(Err(error)),
-        }
     }
 
     /// Explains why there is no token, and remembers for a moment what would only be refused again.

@@ -10,6 +10,7 @@ mod listing;
 mod login;
 mod logout;
 mod mint;
+mod narrow;
 mod revoke;
 mod scope;
 mod serve;
@@ -35,6 +36,7 @@ use crate::github::GitHub;
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
 use crate::model::{App, AppJwt, AppName, Caller, Installation, TokenScope};
+use crate::numbers::Numbers;
 use crate::patience::Breakers;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
@@ -69,6 +71,8 @@ struct State {
     breakers: Breakers,
     /// Scopes whose tokens servers refused lately.
     cooling: Cooling,
+    /// The numbers of repositories.
+    numbers: Numbers,
     /// Repositories that GitHub just said are not part of an installation.
     refused: HashMap<TokenScope, Absence>,
     /// The agent ends and kills all tokens: none is handed out or kept any more.
@@ -111,6 +115,7 @@ impl Broker {
             skew: HashMap::new(),
             breakers: Breakers::default(),
             cooling: Cooling::default(),
+            numbers: Numbers::default(),
             refused: HashMap::new(),
             ending: false,
         };

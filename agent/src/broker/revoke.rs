@@ -135,12 +135,10 @@ impl Broker {
         self.write(record, now);
     }
 
-    /// Kills a token that came when nobody may have it any more: its App was removed, or the agent ends. Returns what to tell the
-    /// one who asked for it.
-    pub(super) async fn kill_unwanted(&self, mint: &Mint, token: &InstallationToken, caller: &Caller) -> WireError {
+    /// Kills a token that nobody may have, or that nobody needs.
+    pub(super) async fn kill_unwanted(&self, mint: &Mint, token: &InstallationToken, caller: &Caller) {
         let killed = self.github.revoke(&mint.app, token).await.map_err(|error| explain::github(&error, &mint.app));
         self.account_for(&mint.scope, None, token, killed.as_ref().err(), caller);
-        if self.state().ending { explain::ending() } else { explain::unknown_app(mint.app.name.as_str()) }
     }
 
     async fn kill(&self, config: &Config, lease: &TokenLease) -> Result<(), WireError> {

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::client::{Answer, GitHub};
 use super::error::{GitHubError, date, refusal};
-use super::types::{AppInfo, MintBody, RawInstallation, RawToken};
+use super::types::{AppInfo, MintAnswer, MintBody, RawInstallation, RawToken};
 use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, Permissions};
 
 /// Most pages of installations that are read: 10,000 installations.
@@ -19,8 +19,8 @@ const MAX_PAGES: usize = 100;
 pub enum MintRepositories<'a> {
     /// These; at least one.
     Names(&'a [RepositoryName]),
-    /// This one, whatever it is called now.
-    Id(u64),
+    /// These, whatever they are called now; at least one.
+    Numbers(&'a [u64]),
     /// All of the installation.
     Installation,
 }
@@ -135,30 +135,23 @@ impl GitHub {
         installation: InstallationId,
         repositories: MintRepositories<'_>,
         permissions: &Permissions,
-    ) -> Result<InstallationToken, GitHubError> {
-        let id = match repositories {
-            MintRepositories::Id(id) => Some([id]),
-            _ => None,
-        };
-        let names = match repositories {
-            MintRepositories::Names([]) => {
+    ) -> Result<MintAnswer, GitHubError> {
+        let (names, repository_ids) = match repositories {
+            MintRepositories::Names([]) | MintRepositories::Numbers([]) => {
                 return Err(GitHubError::Garbled("a mint for no repository"));
             }
-            MintRepositories::Names(names) => Some(names.iter().map(RepositoryName::as_str).collect()),
-            MintRepositories::Id(_) | MintRepositories::Installation => None,
+            MintRepositories::Names(names) => (Some(names.iter().map(RepositoryName::as_str).collect()), None),
+            MintRepositories::Numbers(numbers) => (None, Some(numbers)),
+            MintRepositories::Installation => (None, None),
         };
-        let body = MintBody {
-            repositories: names,
-            repository_ids: id.as_ref().map(<[u64; 1]>::as_slice),
-            permissions: permissions.to_map(),
-        };
+        let body = MintBody { repositories: names, repository_ids, permissions: permissions.to_map() };
         let body = serde_json::to_vec(&body).map_err(|_| GitHubError::Garbled("a mint of our own"))?;
         let path = format!("/app/installations/{installation}/access_tokens");
         let answer = self.call(app, Method::POST, &path, &jwt.secret, Some(body)).await?;
         let answer = expect(answer, StatusCode::CREATED)?;
-        let token = json::<RawToken>(&answer)?.into_token();
-        let token = token.ok_or(GitHubError::Garbled("a token that is not one line"))?;
-        Ok(InstallationToken { minted_at: date(&answer.headers), ..token })
+        let minted = json::<RawToken>(&answer)?.into_answer();
+        let MintAnswer { token, repositories } = minted.ok_or(GitHubError::Garbled("a token that is not one line"))?;
+        Ok(MintAnswer { token: InstallationToken { minted_at: date(&answer.headers), ..token }, repositories })
     }
 
     /// Kills a token. One that is dead already is no error.

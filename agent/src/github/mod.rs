@@ -20,4 +20,4 @@ pub use calls::{MintRepositories, RepositoryInstallation};
 pub use client::GitHub;
 pub use error::GitHubError;
 pub use front::Front;
-pub use types::AppInfo;
+pub use types::{AppInfo, MintAnswer};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_protocol::remote::Owner;
+use ghapp_protocol::remote::{Owner, RepositoryName};
 use ghapp_protocol::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -18,9 +18,6 @@ pub struct AppInfo {
     /// Its client ID; old GitHub Enterprise Servers leave it out.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Its page.
-    #[serde(default)]
-    pub html_url: Option<String>,
 }
 
 /// An installation.
@@ -85,6 +82,24 @@ pub(super) struct RawToken {
     expires_at: jiff::Timestamp,
     #[serde(default)]
     permissions: BTreeMap<String, String>,
+    /// Only there when repositories were asked for.
+    #[serde(default)]
+    repositories: Vec<RawRepository>,
+}
+
+/// A repository of a token, of which GitHub tells five kilobytes.
+#[derive(Deserialize)]
+struct RawRepository {
+    id: u64,
+    name: String,
+}
+
+/// A token, and what the repositories that it was narrowed to are called now.
+pub struct MintAnswer {
+    /// The token.
+    pub token: InstallationToken,
+    /// Names and numbers; empty for a whole installation.
+    pub repositories: Vec<(RepositoryName, u64)>,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
@@ -93,11 +108,16 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error
 
 impl RawToken {
     /// The token, unless it could not be handed to git as one line. Its length and alphabet are GitHub's business.
-    pub(super) fn into_token(self) -> Option<InstallationToken> {
+    pub(super) fn into_answer(self) -> Option<MintAnswer> {
         let text = self.token.expose();
         let usable = !text.is_empty() && !text.chars().any(char::is_control);
         let permissions = Permissions::from_github(self.permissions);
-        usable.then(|| InstallationToken::new(self.token, self.expires_at.as_second(), permissions))
+        let named = |raw: RawRepository| Some((RepositoryName::parse(&raw.name).ok()?, raw.id));
+        let repositories = self.repositories.into_iter().filter_map(named).collect();
+        usable.then(|| MintAnswer {
+            token: InstallationToken::new(self.token, self.expires_at.as_second(), permissions),
+            repositories,
+        })
     }
 }
 

@@ -1,0 +1,82 @@
+//! Which number GitHub has given to which repository, as far as its answers told. A number stays when a repository is renamed.
+
+use std::collections::HashMap;
+
+use ghapp_protocol::remote::{Host, RepositoryName};
+
+use crate::model::{InstallationId, TokenScope};
+
+/// Most repositories whose numbers are kept. They are learned again with the next mint, so the map is simply emptied.
+const MAX_KNOWN: usize = 20_000;
+
+/// The numbers that are known.
+#[derive(Default)]
+pub struct Numbers {
+    known: HashMap<(Host, InstallationId, RepositoryName), u64>,
+}
+
+impl Numbers {
+    /// Remembers what repositories of a scope are called.
+    pub fn learn<'a>(&mut self, scope: &TokenScope, repositories: impl IntoIterator<Item = &'a (RepositoryName, u64)>) {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        for (name, number) in repositories {
+            self.known.insert(key(scope, name), *number);
+        }
+    }
+
+    /// The numbers of all repositories that a scope names; none unless each is known, and none for a whole installation.
+    pub fn of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
+        let names = scope.repositories.names()?;
+        names.iter().map(|name| self.known.get(&key(scope, name)).copied()).collect()
+    }
+
+    /// Forgets the numbers of the repositories that a scope names.
+    pub fn forget(&mut self, scope: &TokenScope) {
+        for name in scope.repositories.names().unwrap_or_default() {
+            self.known.remove(&key(scope, name));
+        }
+    }
+}
+
+fn key(scope: &TokenScope, name: &RepositoryName) -> (Host, InstallationId, RepositoryName) {
+    (scope.host.clone(), scope.installation, name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::{Host, RepositoryName};
+
+    use super::Numbers;
+    use crate::model::{AppName, InstallationId, Permissions, RepositorySet, TokenScope};
+
+    fn name(text: &str) -> RepositoryName {
+        RepositoryName::parse(text).unwrap()
+    }
+
+    fn scope(installation: u64, repositories: RepositorySet) -> TokenScope {
+        TokenScope {
+            app: AppName::parse("bot").unwrap(),
+            host: Host::parse("github.com").unwrap(),
+            installation: InstallationId(installation),
+            repositories,
+            permissions: Permissions::for_git(),
+        }
+    }
+
+    #[test]
+    fn a_set_has_numbers_once_each_of_its_repositories_has_one() {
+        let mut numbers = Numbers::default();
+        let both = scope(1, RepositorySet::Named(vec![name("api"), name("web")]));
+        numbers.learn(&both, &[(name("web"), 7)]);
+        assert_eq!(numbers.of(&both), None);
+        assert_eq!(numbers.of(&scope(1, RepositorySet::One(name("web")))), Some(vec![7]));
+        numbers.learn(&both, &[(name("api"), 5)]);
+        assert_eq!(numbers.of(&both), Some(vec![5, 7]));
+        assert_eq!(numbers.of(&scope(2, RepositorySet::One(name("web")))), None, "another installation");
+        assert_eq!(numbers.of(&scope(1, RepositorySet::Installation)), None);
+        numbers.forget(&scope(1, RepositorySet::One(name("web"))));
+        assert_eq!(numbers.of(&both), None);
+    }
+}
