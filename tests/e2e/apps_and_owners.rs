@@ -99,3 +99,18 @@ fn without_a_path_there_is_no_guess_and_one_hint() {
     answer.stderr_contains("useHttpPath");
     assert_eq!(answer.stderr().lines().count(), 1);
 }
+
+#[test]
+fn a_widened_grant_is_picked_up_by_asking_github_anew() {
+    let desk = Desk::ready();
+    desk.github.grant(desk.installation, &[("contents", "read"), ("metadata", "read")]);
+    desk.clone("acme/web").ok();
+    desk.commit("web", "README.md", "hello");
+    desk.git_in("web", ["push", "--quiet"]).failed();
+    desk.github.grant(desk.installation, GIT_PERMISSIONS);
+    // The token at hand and the grant that the agent remembers are the old ones; git tells nobody about a 403.
+    let apps = desk.ghapp_json(["apps", "--refresh"]);
+    assert_eq!(apps["apps"][0]["installations"][0]["permissions"]["contents"], "write");
+    desk.git_in("web", ["push", "--quiet"]).ok();
+    assert_eq!(desk.github.mints()[1].permissions.level("contents"), Some("write"));
+}

@@ -1,5 +1,8 @@
 //! Bad input: each a clear error with the next step; nothing is stored and nothing is lost.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
@@ -257,4 +260,27 @@ fn all_spellings_of_a_repository_share_one_token() {
     assert_eq!((calls.of(Endpoint::UserInstallation), calls.of(Endpoint::Mint)), (1, names.len()));
     assert_eq!(calls.api() - before.api(), 1 + names.len(), "and nothing else");
     assert_eq!(calls.git() - before.git(), names.len(), "but the proof of each token");
+}
+
+#[test]
+fn a_proxy_that_refuses_is_named() {
+    let mut desk = Desk::new();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in proxy.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").unwrap();
+        }
+    });
+    desk.set_env("HTTPS_PROXY", format!("http://{address}"));
+    let login = Login::of(&desk);
+    login.fails(8, "E26", "the proxy refused a connection to ");
+    assert!(desk.github.calls().is_empty());
 }

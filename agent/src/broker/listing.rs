@@ -99,7 +99,10 @@ impl Broker {
         let app = app.ok_or_else(|| explain::unknown_app(name))?;
         let call = |jwt| pending(async move { self.github.installations(app, &jwt).await });
         let listed = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
-        self.state().installations.replace(&app.name, listed);
+        let mut state = self.state();
+        state.installations.replace(&app.name, listed);
+        // What was refused may be granted now.
+        state.refused.retain(|scope, _| scope.app != app.name);
         Ok(())
     }
 }

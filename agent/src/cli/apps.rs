@@ -4,7 +4,7 @@ use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, InstallationsCall, Reply};
 use serde::Serialize;
 
-use super::arguments::{Form, Installations};
+use super::arguments::Listing;
 use super::failure::{CliError, LOG_IN};
 use super::json::{self, SCHEMA};
 use super::{Session, wording};
@@ -21,8 +21,9 @@ struct InstallationsOutput<'a> {
     installations: Vec<json::Installation<'a>>,
 }
 
-pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
-    let apps = match session.agent.running_status()? {
+pub(super) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), CliError> {
+    let running = if arguments.refresh { Some(session.agent.status()?) } else { session.agent.running_status()? };
+    let apps = match running {
         Some(status) => {
             session.agent.check_config(&status)?;
             // Nothing is known about the Apps then; "none" would be a lie.
@@ -33,10 +34,15 @@ pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
         }
         None => selected(session, super::status::configured(session)?)?,
     };
-    if form.json {
-        return session
-            .output
-            .json(&AppsOutput { schema: SCHEMA, apps: apps.iter().map(|app| json::App::of(app, None)).collect() });
+    // What GitHub says now is what the agent goes by from now on: widened grants are picked up this way.
+    let seen: Vec<_> = if arguments.refresh {
+        apps.iter().map(|app| installations(session, &app.name, true).map(Some)).collect::<Result<_, _>>()?
+    } else {
+        vec![None; apps.len()]
+    };
+    if arguments.form.json {
+        let apps = apps.iter().zip(&seen).map(|(app, seen)| json::App::of(app, seen.as_deref()));
+        return session.output.json(&AppsOutput { schema: SCHEMA, apps: apps.collect() });
     }
     if apps.is_empty() {
         session.output.talk("no App is configured; add one with: ghapp login --pem FILE --app-id N");
@@ -57,7 +63,7 @@ pub(super) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
     session.output.table(&["APP", "HOST", "ID", "SLUG", "KEY", "STORE", "STATE"], &rows.collect::<Vec<_>>())
 }
 
-pub(super) fn list_installations(session: &Session<'_>, arguments: &Installations) -> Result<(), CliError> {
+pub(super) fn list_installations(session: &Session<'_>, arguments: &Listing) -> Result<(), CliError> {
     let apps = selected(session, session.agent.status()?.apps)?;
     if apps.is_empty() {
         return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(LOG_IN));

@@ -86,9 +86,9 @@ pub(super) enum Command {
     /// Kill tokens at GitHub
     Revoke(Revoke),
     /// List the configured Apps
-    Apps(Form),
+    Apps(Listing),
     /// List the installations of the configured Apps
-    Installations(Installations),
+    Installations(Listing),
     /// Start and stop the agent
     #[command(subcommand)]
     Agent(Agent),
@@ -235,7 +235,7 @@ pub(super) struct Revoke {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Installations {
+pub(super) struct Listing {
     #[command(flatten)]
     pub(super) form: Form,
     /// Ask GitHub instead of telling what the agent has seen

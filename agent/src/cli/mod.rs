@@ -114,7 +114,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Token(token) => token::run(&session, &token)?,
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
-        Command::Apps(form) => apps::list(&session, form)?,
+        Command::Apps(apps) => apps::list(&session, &apps)?,
         Command::Installations(installations) => {
             apps::list_installations(&session, &installations)?;
         }

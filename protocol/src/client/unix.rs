@@ -36,8 +36,7 @@ pub(super) fn exchange(
 ///
 /// `UnixStream::connect` has no deadline, and a non-blocking connect fails at once when the backlog is full (EAGAIN on
 /// Linux). With a send timeout set *before* connecting, Linux waits for room and no longer than that (`sock_sndtimeo` in
-/// `unix_stream_connect`), so a burst of clients is served in turn and a stopped agent costs [`CONNECT_TIMEOUT`] only when
-/// its backlog is full.
+/// `unix_stream_connect`), in slices of [`CONNECT_TIMEOUT`] until the deadline, so a burst of clients is served in turn.
 fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, ClientError> {
     let left = deadline.at_most(CONNECT_TIMEOUT).left();
     let left = left.ok_or(ClientError::Silent { connected: false })?;
@@ -54,7 +53,14 @@ fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, ClientError> {
         socket
     };
     set_socket_timeout(&socket, Timeout::Send, Some(left)).map_err(io)?;
-    match rustix::net::connect(&socket, &address) {
+    let connected = loop {
+        match rustix::net::connect(&socket, &address) {
+            // Still no room after a slice of waiting (elsewhere than on Linux nothing waits, and nothing may spin).
+            Err(Errno::AGAIN) if cfg!(target_os = "linux") && deadline.left().is_some() => {}
+            outcome => break outcome,
+        }
+    };
+    match connected {
         Ok(()) => Ok(UnixStream::from(socket)),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(ClientError::NotRunning),
         Err(Errno::CONNREFUSED) => Err(ClientError::Gone),
