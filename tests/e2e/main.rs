@@ -5,6 +5,7 @@
 mod agent_lifecycle;
 mod apps_and_owners;
 mod bad_input;
+mod clients;
 mod clone_and_push;
 mod concurrency;
 mod control;

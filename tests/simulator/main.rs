@@ -4,6 +4,7 @@ mod app_jwt;
 mod client;
 mod faults;
 mod git_front;
+mod large_files;
 mod lookups;
 mod mint;
 mod sandbox;

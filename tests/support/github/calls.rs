@@ -33,6 +33,12 @@ pub enum Endpoint {
     GitUploadPack,
     /// `POST /{owner}/{repo}/git-receive-pack`: push
     GitReceivePack,
+    /// `POST /{owner}/{repo}/info/lfs/objects/batch`
+    LfsBatch,
+    /// `POST /{owner}/{repo}/info/lfs/locks/verify`
+    LfsLocks,
+    /// The store of large files: no credentials needed
+    LfsObject,
     /// Anything else under `/api/v3`
     UnknownApi,
     /// Anything else
@@ -45,9 +51,14 @@ impl Endpoint {
         matches!(self, Endpoint::GitInfoRefs | Endpoint::GitUploadPack | Endpoint::GitReceivePack)
     }
 
+    /// Whether this is for git-lfs.
+    pub fn is_lfs(self) -> bool {
+        matches!(self, Endpoint::LfsBatch | Endpoint::LfsLocks | Endpoint::LfsObject)
+    }
+
     /// Whether this is part of the REST API.
     pub fn is_api(self) -> bool {
-        !self.is_git() && self != Endpoint::UnknownPage
+        !self.is_git() && !self.is_lfs() && self != Endpoint::UnknownPage
     }
 }
 

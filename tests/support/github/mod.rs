@@ -1,6 +1,8 @@
 //! A GitHub that runs in the test's own process: one TLS origin with the API under `/api/v3` and git under
 //! `/OWNER/REPO.git`, as on GitHub Enterprise Server.
 //!
+//! git-lfs finds its batch API and a store beside git.
+//!
 //! It is as strict as the real one where strictness finds bugs: app JWTs are verified against the App's live keys
 //! and the simulator's own clock, a mint may only ask for a subset of what its installation has, and git is served by
 //! the real `git http-backend` to live tokens only. Refusals carry GitHub's own words.
@@ -20,6 +22,7 @@ mod auth;
 mod calls;
 mod fault;
 mod json;
+mod lfs;
 mod mint;
 mod model;
 mod permissions;

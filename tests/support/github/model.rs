@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::app::{App, RegisteredApp};
 use super::calls::Calls;
 use super::fault::Faults;
+use super::lfs::Address;
 use super::mint::Mint;
 use super::permissions::Permissions;
 use super::token::{Token, TokenShape};
@@ -119,6 +120,8 @@ pub(super) struct State {
     pub(super) mints: Vec<Mint>,
     pub(super) faults: Faults,
     pub(super) connections: usize,
+    /// Addresses of the store for large files that were handed out.
+    pub(super) lfs_addresses: HashMap<String, Address>,
     last_id: u64,
 }
 
@@ -140,6 +143,7 @@ impl State {
             mints: Vec::new(),
             faults: Faults::default(),
             connections: 0,
+            lfs_addresses: HashMap::new(),
             last_id: 1_000_000,
         }
     }

@@ -107,7 +107,7 @@ fn carry_out(state: &mut State, route: &Route, request: &Parts, body: &[u8]) -> 
             "verifiable_password_authentication": false,
             "installed_version": ENTERPRISE_VERSION,
         }))),
-        Route::UnknownApi | Route::UnknownPage | Route::Git { .. } => {
+        Route::UnknownApi | Route::UnknownPage | Route::Git { .. } | Route::Lfs { .. } | Route::LfsObject { .. } => {
             Err(Refusal::new(StatusCode::NOT_FOUND, "Not Found"))
         }
     }

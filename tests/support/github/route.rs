@@ -29,6 +29,16 @@ pub(super) enum Route {
         repo: String,
         request: GitRequest,
     },
+    Lfs {
+        owner: String,
+        repo: String,
+        request: LfsRequest,
+    },
+    /// An address of the store of large files, which git-lfs uploads to or downloads from.
+    LfsObject {
+        address: String,
+        upload: bool,
+    },
     UnknownApi,
     UnknownPage,
 }
@@ -52,6 +62,13 @@ impl GitRequest {
     }
 }
 
+/// The requests of git-lfs about a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LfsRequest {
+    Batch,
+    VerifyLocks,
+}
+
 impl Route {
     /// Reads method and path. A trailing slash makes an empty last segment, which is no route, as at GitHub.
     pub(super) fn of(method: &Method, path: &str) -> Route {
@@ -63,6 +80,11 @@ impl Route {
         let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["api", "v3", rest @ ..] => Route::api(method, rest),
+            // No owner's name begins with an underscore.
+            ["_lfs", address] if matches!(*method, Method::GET | Method::PUT) => {
+                Route::LfsObject { address: (*address).to_owned(), upload: *method == Method::PUT }
+            }
+            [owner, repo, "info", "lfs", rest @ ..] => Route::lfs(method, owner, repo, rest),
             [owner, repo, rest @ ..] => Route::git(method, owner, repo, rest),
             _ => Route::UnknownPage,
         }
@@ -99,6 +121,16 @@ impl Route {
         Route::Git { owner: owner.to_owned(), repo: repo.to_owned(), request }
     }
 
+    fn lfs(method: &Method, owner: &str, repo: &str, rest: &[&str]) -> Route {
+        let request = match (method.as_str(), rest) {
+            ("POST", ["objects", "batch"]) => LfsRequest::Batch,
+            ("POST", ["locks", "verify"]) => LfsRequest::VerifyLocks,
+            _ => return Route::UnknownPage,
+        };
+        let repo = repo.strip_suffix(".git").unwrap_or(repo);
+        Route::Lfs { owner: owner.to_owned(), repo: repo.to_owned(), request }
+    }
+
     /// What the call is counted as.
     pub(super) fn endpoint(&self) -> Endpoint {
         match self {
@@ -116,6 +148,9 @@ impl Route {
             Route::Git { request: GitRequest::InfoRefs, .. } => Endpoint::GitInfoRefs,
             Route::Git { request: GitRequest::UploadPack, .. } => Endpoint::GitUploadPack,
             Route::Git { request: GitRequest::ReceivePack, .. } => Endpoint::GitReceivePack,
+            Route::Lfs { request: LfsRequest::Batch, .. } => Endpoint::LfsBatch,
+            Route::Lfs { request: LfsRequest::VerifyLocks, .. } => Endpoint::LfsLocks,
+            Route::LfsObject { .. } => Endpoint::LfsObject,
             Route::UnknownApi => Endpoint::UnknownApi,
             Route::UnknownPage => Endpoint::UnknownPage,
         }

@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use super::answer::{Answer, Refusal, set_header, text_answer};
 use super::calls::Calls;
 use super::fault::{self, Fault, Step};
+use super::lfs;
 use super::model::State;
 use super::rest::{self, ENTERPRISE_VERSION};
 use super::route::{GitRequest, Route};
@@ -180,6 +181,10 @@ async fn carry_out(simulator: &Simulator, request: Request<Incoming>) -> Result<
     let mut answer = match (scripted, &route) {
         (Some(answer), _) => answer,
         (None, Route::Git { owner, repo, request }) => git(simulator, owner, repo, *request, &parts, body).await,
+        (None, Route::Lfs { owner, repo, request }) => {
+            lfs::answer(&mut simulator.lock(), owner, repo, *request, &parts.headers, &body)
+        }
+        (None, Route::LfsObject { address, upload }) => lfs::object(&simulator.lock(), address, *upload, &body),
         (None, route) => rest::answer(&mut simulator.lock(), route, &parts, &body),
     };
     if lose_answer {

@@ -33,6 +33,13 @@ pub(super) struct Admitted {
     may_change_workflows: bool,
 }
 
+impl Admitted {
+    /// Where the repository lies.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
 /// Decides whether a request of git may be carried out.
 pub(super) fn admit(
     state: &State,

@@ -52,7 +52,7 @@ impl TokenShape {
     }
 }
 
-fn random_characters(count: usize) -> String {
+pub(super) fn random_characters(count: usize) -> String {
     let mut bytes = vec![0; count];
     rand::fill(&mut bytes).expect("the system has randomness");
     let mut text = URL_SAFE_NO_PAD.encode(bytes);

@@ -1,0 +1,3 @@
+//! The programs people use git with, each as it is: what they ask, what they get, and what it costs at GitHub.
+
+mod lfs;
