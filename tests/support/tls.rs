@@ -26,7 +26,9 @@ impl Tls {
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.distinguished_name.push(DnType::CommonName, "throw-away CA of a GitHub simulator");
+        // Each has a name of its own: GnuTLS, which git may be built with, finds an issuer by its name alone.
+        let simulator = directory.file_name().unwrap_or_default().to_string_lossy();
+        ca.distinguished_name.push(DnType::CommonName, format!("throw-away CA of a GitHub simulator, {simulator}"));
         let ca_certificate = ca.self_signed(&ca_key)?;
         let ca_file = directory.join("ca.pem");
         std::fs::write(&ca_file, ca_certificate.pem())?;

@@ -1,3 +1,5 @@
 //! The programs people use git with, each as it is: what they ask, what they get, and what it costs at GitHub.
 
+mod git_addresses;
+mod git_commands;
 mod lfs;

@@ -70,6 +70,11 @@ impl Fault {
             .with_header("content-type", "text/plain; charset=utf-8")
     }
 
+    /// The git front sends a client elsewhere.
+    pub fn moved_permanently(location: &str) -> Fault {
+        Fault::Answer { status: 301, headers: Vec::new(), body: String::new() }.with_header("location", location)
+    }
+
     /// Adds a header to an answer.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Fault {

@@ -1,0 +1,54 @@
+//! Addresses that are not the ones git was given: rewritten ones, and those a server redirects to.
+
+use ghapp_tests::github::{Endpoint, Fault};
+use ghapp_tests::{Desk, GitHub};
+
+#[test]
+fn addresses_for_ssh_are_rewritten_and_work_without_a_key() {
+    let desk = Desk::ready();
+    let key = format!("url.https://{}/.insteadOf", desk.github.host());
+    desk.git(["config", "--global", "--add", &key, "git@github.test:"]).ok();
+    desk.git(["config", "--global", "--add", &key, "ssh://git@github.test/"]).ok();
+    desk.git(["clone", "--quiet", "git@github.test:acme/web.git"]).ok();
+    desk.git(["clone", "--quiet", "ssh://git@github.test/acme/web.git", "again"]).ok();
+    desk.commit("web", "README.md", "hello");
+    desk.git_in("web", ["push", "--quiet"]).ok();
+    desk.git_in("again", ["pull", "--quiet"]).ok();
+    let pulled = desk.git_in("again", ["rev-parse", "HEAD"]).ok().stdout();
+    assert_eq!(desk.github.head("acme/web", "main").as_deref(), Some(pulled.trim()));
+    assert_eq!(desk.github.mints().len(), 1);
+}
+
+#[test]
+fn a_redirect_to_a_repositorys_new_name_is_followed_with_a_token_for_the_new_name() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    desk.github.rename_repository("acme/web", "acme/site");
+    desk.ghapp(["revoke", "--all"]).ok();
+    let before = desk.github.calls();
+    let new = format!("{}/info/refs?service=git-upload-pack", desk.github.clone_url("acme/site"));
+    desk.github.fault(Endpoint::GitInfoRefs, Fault::moved_permanently(&new), 1);
+    desk.git_in("web", ["fetch"]).ok().stderr_contains("warning: redirecting to");
+    let mints = desk.github.mints();
+    assert_eq!(mints.last().and_then(|mint| mint.repositories.clone()), Some(vec!["site".to_owned()]));
+    assert_eq!(desk.github.calls().api() - before.api(), 1, "the mint: the name is not an old one any more");
+}
+
+#[test]
+fn a_redirect_to_another_host_gets_no_token() {
+    let mut desk = Desk::ready();
+    let other = GitHub::start();
+    other.create_repository("acme/web");
+    // git keeps to the first host's certificates while it follows a redirect, so it is told of both in one file.
+    let both = [desk.github.ca_file(), other.ca_file()].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    let bundle = desk.path("both.pem");
+    std::fs::write(&bundle, both).unwrap();
+    desk.set_env("GIT_SSL_CAINFO", bundle);
+    desk.token("acme/web");
+
+    let elsewhere = format!("{}/info/refs?service=git-upload-pack", other.clone_url("acme/web"));
+    desk.github.fault(Endpoint::GitInfoRefs, Fault::moved_permanently(&elsewhere), 1);
+    let clone = desk.clone("acme/web");
+    clone.failed().stderr_contains(&format!("could not read Username for 'https://{}'", other.host()));
+    assert_eq!(other.calls().of(Endpoint::GitInfoRefs), 1, "it was asked without a credential, and not again");
+}
