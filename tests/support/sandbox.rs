@@ -92,6 +92,15 @@ impl Sandbox {
         self.environment.remove(name.as_ref());
     }
 
+    /// A variable as every command sees it.
+    ///
+    /// # Panics
+    ///
+    /// When it is not set.
+    pub fn variable(&self, name: &str) -> &OsStr {
+        self.environment.get(OsStr::new(name)).expect("the variable is set in the sandbox")
+    }
+
     /// Returns a command that sees the sandbox's environment and nothing of the test's own.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
