@@ -78,6 +78,12 @@ impl Desk {
         self.configure(&format!("\n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\n")).ok();
     }
 
+    /// Tells programs with libgit2 the same. Their key for the helper of a host has no port, which no host outside of tests has.
+    pub fn set_up_git_without_port(&self) {
+        let (name, _port) = self.github.host().split_once(':').expect("the simulator has a port");
+        self.ghapp(["setup-git", "--host", name]).ok();
+    }
+
     /// Runs `ghapp`.
     pub fn ghapp<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
         process::run(self.command(binary("ghapp")).args(arguments), b"")
