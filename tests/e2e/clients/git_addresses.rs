@@ -20,6 +20,16 @@ fn addresses_for_ssh_are_rewritten_and_work_without_a_key() {
 }
 
 #[test]
+fn an_address_with_our_user_name_is_answered_and_one_with_somebody_elses_is_not_ours() {
+    let desk = Desk::ready();
+    let with_user = |user: &str| format!("https://{user}@{}/acme/web.git", desk.github.host());
+    desk.git(["clone", "--quiet", &with_user("x-access-token")]).ok();
+    let clone = desk.git(["clone", "--quiet", &with_user("octocat"), "other"]);
+    clone.failed().stderr_contains("could not read Password for 'https://octocat@");
+    assert_eq!(desk.github.mints().len(), 1);
+}
+
+#[test]
 fn a_redirect_to_a_repositorys_new_name_is_followed_with_a_token_for_the_new_name() {
     let desk = Desk::ready();
     desk.clone("acme/web").ok();

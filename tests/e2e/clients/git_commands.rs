@@ -110,6 +110,7 @@ fn submodules_of_two_owners_are_fetched_in_parallel_with_a_token_for_each() {
     for path in repositories[1..].iter().map(|repository| repository.replace('/', "-")) {
         assert!(desk.work().join("everything").join(&path).join("README.md").is_file(), "{path}");
     }
+    desk.git_in("everything", ["fetch", "--quiet", "--recurse-submodules", "--jobs", "8"]).ok();
     let calls = desk.github.calls();
     assert_eq!((calls.of(Endpoint::UserInstallation), calls.of(Endpoint::Mint)), (2, repositories.len()));
     let tokens: BTreeSet<_> = desk.github.mints().into_iter().map(|mint| mint.token).collect();

@@ -53,6 +53,20 @@ fn a_push_uploads_large_files_and_a_clone_and_a_pull_bring_them_with_one_token()
 }
 
 #[test]
+fn git_lfs_is_answered_when_the_helper_is_configured_for_an_owner_only() {
+    if !all_there(&[LFS]) {
+        return;
+    }
+    let desk = desk_with_large_file();
+    desk.ghapp(["setup-git", "--host", desk.github.host(), "--remove"]).ok();
+    desk.ghapp(["setup-git", "--host", desk.github.host(), "--owner", "acme"]).ok();
+    desk.git_in("web", ["push", "--quiet"]).ok();
+    desk.git(["clone", "--quiet", &desk.github.clone_url("acme/web"), "clone"]).ok();
+    assert_eq!(fs::read_to_string(desk.work().join("clone/film.bin")).unwrap(), CONTENT);
+    assert_eq!(desk.github.mints().len(), 1);
+}
+
+#[test]
 fn a_token_that_was_killed_is_replaced_while_git_lfs_waits() {
     if !all_there(&[LFS]) {
         return;
