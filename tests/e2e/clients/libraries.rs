@@ -61,6 +61,10 @@ fn libgit2_runs_the_helper_of_the_host() {
     let own = "libgit2_runs_the_helper_of_the_host";
     let client = play(&desk, own, &desk.github.clone_url("acme/web"));
     assert_eq!(answer(&client), expected(&desk));
+
+    desk.ghapp(["setup-git", "--host", "localhost", "--absolute"]).ok();
+    let client = play(&desk, own, &desk.github.clone_url("acme/web"));
+    assert_eq!(answer(&client), expected(&desk));
     assert_eq!(desk.github.mints().len(), 1);
     assert_eq!(desk.github.mints()[0].repositories.as_deref(), Some(&["web".to_owned()][..]));
 }

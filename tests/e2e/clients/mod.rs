@@ -2,6 +2,7 @@
 
 mod bare_questions;
 mod cargo;
+mod editors;
 mod git_addresses;
 mod git_commands;
 mod lfs;
