@@ -47,7 +47,9 @@ fn expected(desk: &Desk) -> String {
 
 /// What programs do with libgit2 and the configuration of its user.
 fn ask_with_libgit2(address: &str) {
-    let config = Config::open_default().expect("the configuration can be read");
+    // The user's file only: libgit2 would read the machine's too, whatever `GIT_CONFIG_NOSYSTEM` says.
+    let file = Config::find_global().expect("the user has a configuration");
+    let config = Config::open(&file).expect("the configuration can be read");
     print_answer(CredentialHelper::new(address).config(&config).execute());
 }
 
