@@ -47,6 +47,14 @@ fn go_reads_a_credential_for_the_address_it_asked_about() {
 }
 
 #[test]
+fn go_gets_nothing_for_a_page_about_a_module() {
+    let desk = Desk::ready();
+    // A page is no repository, and git's answer for this path would be refused by Go as one for another address.
+    assert_eq!(read_by_go(&desk, &format!("https://{}/acme/web?go-get=1", desk.github.host())), None);
+    assert_eq!(desk.github.mints().len(), 0);
+}
+
+#[test]
 fn go_takes_no_hint_of_ours_for_an_answer() {
     let desk = Desk::ready();
     // Not installed there: our hint goes to standard error, and the next helper answers.
