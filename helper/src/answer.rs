@@ -77,24 +77,42 @@ pub(crate) fn to_get(reply: Result<Reply, Unreachable>) -> Answer {
     }
 }
 
+/// What to say when an answer could not be written, unless nobody is left to hear it.
+pub(crate) fn complaint(error: &io::Error) -> Option<String> {
+    match error.kind() {
+        // git died or lost interest. Windows has another name for it.
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => None,
+        // Without a word the person would wonder why git asks for a password.
+        io::ErrorKind::InvalidData => Some(format!("the agent's answer is unusable: {error}; run: ghapp agent status")),
+        kind => Some(format!("the answer could not be written: {kind}")),
+    }
+}
+
 /// Makes one line for standard error of whatever the text is.
 ///
-/// Go's `GOAUTH=git` reads a helper's standard error as part of the answer, so a line must not look like `key=value`
-/// (rule 27): the prefix has a colon and a space, which no key has, and what could pass for an attribute is spaced out.
+/// Go's `GOAUTH=git` and GitHub Desktop read a helper's standard error as part of the answer (rule 27): the prefix keeps the
+/// line from starting like an attribute, since no key has a colon or a space, and nothing behind it may start another line. What
+/// stands further behind is left as it is: hints are there to be copied, and fingerprints end with `=`.
 pub(crate) fn line(text: &str) -> String {
-    let printable = text.chars().map(|char| if char.is_control() { ' ' } else { char });
-    let mut line: String = printable.take(MAX_LINE).collect();
-    line = line.replace('=', " = ");
+    let line: String = text.chars().map(|char| if is_shown(char) { char } else { ' ' }).take(MAX_LINE).collect();
     format!("ghapp: {line}\n")
+}
+
+/// Whether a terminal and every reader of lines take the character for a part of the line: no control characters, none of
+/// Unicode's line ends, which some regular expressions know (CVE-2025-23040), and none that turns the direction of text.
+fn is_shown(char: char) -> bool {
+    !char.is_control() && !matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
     use ghapp_protocol::message::{Lease, Reply};
     use ghapp_protocol::secret::Secret;
 
-    use super::{line, to_get};
+    use super::{complaint, line, to_get};
 
     fn written(reply: Reply) -> (String, Option<String>) {
         let answer = to_get(Ok(reply));
@@ -139,7 +157,23 @@ mod tests {
 
     #[test]
     fn a_line_on_standard_error_is_one_line_and_never_an_attribute() {
-        assert_eq!(line("a\nhost=evil\r\u{1b}[0m"), "ghapp: a host = evil  [0m\n");
+        assert_eq!(line("a\nhost=evil\r\u{1b}[0m"), "ghapp: a host=evil  [0m\n");
+        assert_eq!(line("a\u{2028}host=evil\u{2029}quit=1\u{85}\u{202e}x"), "ghapp: a host=evil quit=1  x\n");
+        assert_eq!(line("host=evil"), "ghapp: host=evil\n");
         assert!(line(&"x".repeat(10_000)).len() < 700);
+    }
+
+    #[test]
+    fn what_is_there_to_be_copied_is_left_as_it_is() {
+        let hint = "key SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= is gone; usage: x [--owner=OWNER]";
+        assert_eq!(line(hint), format!("ghapp: {hint}\n"));
+    }
+
+    #[test]
+    fn an_answer_that_nobody_reads_is_no_complaint_and_any_other_failure_is_one() {
+        let complaint = |kind: io::ErrorKind| complaint(&io::Error::from(kind));
+        assert_eq!(complaint(io::ErrorKind::BrokenPipe), None);
+        assert!(complaint(io::ErrorKind::StorageFull).unwrap().contains("no storage space"));
+        assert!(complaint(io::ErrorKind::InvalidData).unwrap().contains("unusable"));
     }
 }

@@ -81,12 +81,10 @@ pub(crate) fn run(
             if let Some(line) = &answer.stderr {
                 say(line);
             }
-            match answer.write(stdout) {
-                // Without a word the person would wonder why git asks for a password.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    say(&format!("the agent's answer is unusable: {error}; run: ghapp agent status"));
-                }
-                _ => {}
+            let failed = answer.write(stdout).err().and_then(|error| answer::complaint(&error));
+            // One line at most (rule 27), and why there is no token says more than that nobody could be told.
+            if let Some(complaint) = failed.filter(|_| answer.stderr.is_none()) {
+                say(&complaint);
             }
         }
         Operation::Erase => match read(stdin) {

@@ -142,8 +142,9 @@ fn an_agent_that_dies_or_talks_nonsense_is_one_line() {
         let outcome = Installation::failing(nonsense);
         assert!(!outcome.only_line().contains("canary"), "{outcome:?}");
     }
+    // Its words are kept, and what would start a line of its own, or colour it, is not.
     let outcome = Installation::failing("failed: \\033[31mhost=evil\\tx");
-    assert!(!outcome.only_line().contains("host=evil"), "{outcome:?}");
+    assert_eq!(outcome.only_line(), "ghapp: the agent does not start: [31mhost=evilx; run: ghapp agent start");
 }
 
 #[test]

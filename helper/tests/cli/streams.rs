@@ -2,17 +2,31 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ghapp_protocol::TOKEN_USERNAME;
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::Reply;
+use ghapp_protocol::message::{Lease, Reply};
+use ghapp_protocol::secret::Secret;
 
 use crate::agent::{Place, reply};
 use crate::program::{PROGRAM, REQUEST, command, finish, run};
 
 fn quit() -> Vec<u8> {
     reply(Reply::Error(WireError::new(ErrorCode::Denied, "denied")))
+}
+
+fn lease() -> Vec<u8> {
+    let token = Secret::new("ghs_canary".to_owned());
+    reply(Reply::Lease(Lease { username: TOKEN_USERNAME.to_owned(), token, expires_at: 1_790_000_060 }))
+}
+
+/// Starts the program and writes a request to its standard input, which has to be a pipe.
+fn fed(mut command: Command, request: &str) -> Child {
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    child
 }
 
 /// A stream whose other end is closed already.
@@ -29,13 +43,7 @@ fn nobody_left_to_read_the_answer_is_no_failure() {
         get.stdin(Stdio::piped());
         get.stdout(if stdout_broken { broken() } else { Stdio::piped() });
         get.stderr(if stderr_broken { broken() } else { Stdio::piped() });
-        let (outcome, _) = place.answering(&quit(), || {
-            let mut child = get.spawn().unwrap();
-            let mut stdin = child.stdin.take().unwrap();
-            stdin.write_all(REQUEST.as_bytes()).unwrap();
-            drop(stdin);
-            finish(child)
-        });
+        let (outcome, _) = place.answering(&quit(), || finish(fed(get, REQUEST)));
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         if !stdout_broken {
             assert_eq!(outcome.stdout, "quit=1\n");
@@ -68,19 +76,21 @@ fn every_operation_survives_streams_that_do_not_exist() {
 
 #[test]
 #[cfg(target_os = "linux")] // /dev/full
-fn a_full_disk_behind_the_streams_is_no_failure() {
-    let place = Place::new();
+fn a_full_disk_behind_the_answer_is_one_line_and_no_failure() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let mut get = command(&place, &["get"]);
-    get.stdin(Stdio::piped()).stdout(full()).stderr(full());
-    let (outcome, _) = place.answering(&quit(), || {
-        let mut child = get.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(REQUEST.as_bytes()).unwrap();
-        drop(stdin);
-        finish(child)
-    });
-    assert_eq!(outcome.code, Some(0));
+    for (answer, stderr_full, said) in [
+        (lease(), false, "ghapp: the answer could not be written: no storage space\n"),
+        (quit(), false, "ghapp: denied\n"),
+        (lease(), true, ""),
+        (quit(), true, ""),
+    ] {
+        let place = Place::new();
+        let mut get = command(&place, &["get"]);
+        get.stdin(Stdio::piped()).stdout(full());
+        get.stderr(if stderr_full { Stdio::from(full()) } else { Stdio::piped() });
+        let (outcome, _) = place.answering(&answer, || finish(fed(get, REQUEST)));
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), said));
+    }
 }
 
 #[test]
