@@ -37,6 +37,8 @@ pub struct Installations {
     by_owner: HashMap<(AppName, Owner), Entry>,
     /// Everything that GitHub ever told about, for listings.
     seen: BTreeMap<(AppName, InstallationId), Installation>,
+    /// When GitHub last told them all.
+    listed: HashMap<AppName, Moment>,
 }
 
 impl Installations {
@@ -84,15 +86,23 @@ impl Installations {
     pub fn forget_app(&mut self, app: &AppName) {
         self.by_owner.retain(|(name, _), _| name != app);
         self.seen.retain(|(name, _), _| name != app);
+        self.listed.remove(app);
     }
 
     /// Replaces what is known with GitHub's complete list.
-    pub fn replace(&mut self, app: &AppName, installations: Vec<Installation>) {
+    pub fn replace(&mut self, app: &AppName, installations: Vec<Installation>, now: Moment) {
         // Owners are asked about anew: one of them may be gone, or grant more than before.
         self.forget_app(app);
         for installation in installations {
             self.saw(app, installation);
         }
+        self.listed.insert(app.clone(), now);
+    }
+
+    /// All installations of an App, if GitHub's complete list is still believed. One that was found since is among them.
+    pub fn all(&self, app: &AppName, now: Moment) -> Option<Vec<&Installation>> {
+        let age = now.boot.checked_sub(self.listed.get(app)?.boot)?;
+        (age < KNOWN_FOR).then(|| self.seen(app).collect())
     }
 
     /// The installations of an App that GitHub told about, in the order of their ids.
@@ -147,5 +157,21 @@ mod tests {
         installations.put(&app, &owner, Some(installation(true)), clock.now());
         clock.pass(11);
         assert_eq!(installations.get(&app, &owner, clock.now()), None);
+    }
+
+    #[test]
+    fn a_list_is_complete_only_when_github_told_it_and_not_for_ever() {
+        let clock = TestClock::at(0);
+        let (app, owner) = (AppName::parse("bot").unwrap(), Owner::parse("acme").unwrap());
+        let mut installations = Installations::default();
+        installations.put(&app, &owner, Some(installation(false)), clock.now());
+        assert_eq!(installations.all(&app, clock.now()), None, "one was looked up; there may be others");
+        installations.replace(&app, vec![installation(false)], clock.now());
+        clock.pass(1000);
+        let found = Installation { id: InstallationId(8), ..installation(false) };
+        installations.put(&app, &Owner::parse("octo").unwrap(), Some(found), clock.now());
+        assert_eq!(installations.all(&app, clock.now()).unwrap().len(), 2);
+        clock.pass(1000);
+        assert_eq!(installations.all(&app, clock.now()), None);
     }
 }

@@ -1,8 +1,10 @@
-//! What a process and its ancestors are called: a hint for the audit log and for `ghapp leases`, never a proof.
+//! What a process and its ancestors are called, and what git among them was told to do: hints, never proofs.
 //!
-//! Reads a few small files, so it is asked when a token is minted and not on the way to a cached one.
+//! Reads a few small files, so it is asked when a token is minted, or when git did not name the repository, and not on the usual
+//! way to a cached token.
 
 use ghapp_protocol::message::RequestedBy;
+use ghapp_protocol::remote::{FullName, Host, Remote};
 
 use crate::model::Caller;
 
@@ -17,13 +19,29 @@ pub fn is_fetch(caller: &Caller) -> bool {
     caller.pid.and_then(platform::git_command).is_some_and(|command| FETCHES.contains(&command.as_str()))
 }
 
+/// The repository that git talks to on behalf of the asking process: what the nearest `git-remote-https NAME URL` above it was
+/// given, if that is a repository of GitHub's. git hands the URL to that program in every version (rule 45).
+///
+/// Whoever runs as this user could make it up, and could as well ask for that repository by its name: it selects among what the
+/// rules allow, and is never a permission.
+pub fn remote(caller: &Caller) -> Option<Remote> {
+    let url = platform::remote_url(caller.pid?, caller.uid?)?;
+    // A token never travels over plain http, and nothing is decoded.
+    let (authority, path) = url.strip_prefix("https://")?.split_once('/')?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(Remote { host: Host::parse(host).ok()?, full_name: FullName::parse(path).ok()? })
+}
+
 /// git commands that read from a remote and never write to one.
 const FETCHES: &[&str] = &["clone", "fetch", "fetch-pack", "ls-remote"];
 
 #[cfg(target_os = "linux")]
 mod platform {
     use std::fs;
+    use std::os::unix::fs::MetadataExt;
 
+    /// git's programs for HTTP, which are one and the same under two names.
+    const REMOTE_HELPERS: &[&str] = &["git-remote-http", "git-remote-https"];
     /// git commands between the helper and the one that a person or a program ran.
     const GO_BETWEENS: &[&str] =
         &["credential", "credential-ghapp", "remote-http", "remote-https", "index-pack", "submodule--helper"];
@@ -67,6 +85,33 @@ mod platform {
         None
     }
 
+    /// The URL that the nearest of git's programs for HTTP was given, if that is a process of this user.
+    pub(super) fn remote_url(mut pid: u32, uid: u32) -> Option<String> {
+        for _ in 0..MAX_ANCESTORS * 2 {
+            let (name, parent) = look_up(pid)?;
+            if REMOTE_HELPERS.contains(&name.as_str()) {
+                // Its directory belongs to whom it belongs to. Only the nearest one asks: one further up is about something else.
+                let is_same_user = fs::metadata(format!("/proc/{pid}")).ok()?.uid() == uid;
+                let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+                return url_argument(&line).filter(|_| is_same_user);
+            }
+            pid = parent;
+            if pid <= 1 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The third of exactly three arguments: `git-remote-https NAME URL` (gitremote-helpers(7)).
+    fn url_argument(line: &[u8]) -> Option<String> {
+        let line = std::str::from_utf8(line.strip_suffix(b"\0")?).ok()?;
+        let mut arguments = line.split('\0');
+        let program = arguments.next()?.rsplit('/').next()?;
+        let (_name, url) = (arguments.next()?, arguments.next()?);
+        (REMOTE_HELPERS.contains(&program) && arguments.next().is_none()).then(|| url.to_owned())
+    }
+
     /// The command in git's argument list, which ends each argument with a NUL.
     fn subcommand(line: &[u8]) -> Option<String> {
         let mut arguments = line.split(|byte| *byte == 0).skip(1).map(String::from_utf8_lossy);
@@ -96,7 +141,7 @@ mod platform {
 
     #[cfg(test)]
     mod tests {
-        use super::{lineage, subcommand};
+        use super::{lineage, subcommand, url_argument};
 
         #[test]
         fn gits_command_stands_behind_its_options() {
@@ -106,6 +151,26 @@ mod platform {
             assert_eq!(command("git --git-dir=/x clone").as_deref(), Some("clone"));
             assert_eq!(command("git"), None);
             assert_eq!(command("git -C"), None);
+        }
+
+        #[test]
+        fn rule_45_only_gits_program_for_http_with_a_name_and_a_url_names_a_url() {
+            let url = |line: &str| url_argument(line.replace(' ', "\0").as_bytes());
+            assert_eq!(
+                url("/usr/lib/git-core/git-remote-https origin https://h/a/b ").as_deref(),
+                Some("https://h/a/b")
+            );
+            assert_eq!(url("git-remote-http x y ").as_deref(), Some("y"));
+            for line in [
+                "git remote-https x y ",
+                "my-git-remote-https x y ",
+                "git-remote-https x ",
+                "git-remote-https x y z ",
+                "",
+            ] {
+                assert_eq!(url(line), None, "{line}");
+            }
+            assert_eq!(super::remote_url(std::process::id(), u32::MAX), None);
         }
 
         #[test]
@@ -126,6 +191,10 @@ mod platform {
     }
 
     pub(super) fn git_command(_pid: u32) -> Option<String> {
+        None
+    }
+
+    pub(super) fn remote_url(_pid: u32, _uid: u32) -> Option<String> {
         None
     }
 }

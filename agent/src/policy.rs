@@ -53,6 +53,14 @@ pub fn decide_for_owner(apps: &[App], rules: &[Rule], host: &Host, owner: &Owner
     apply(apps, host, rule)
 }
 
+/// Whether any rule of a host could answer for an owner without knowing the repository.
+pub fn serves_whole_owners(rules: &[Rule], host: &Host) -> bool {
+    rules.iter().any(|rule| match rule {
+        Rule::Deny { .. } => false,
+        Rule::Serve { pattern, reach, .. } => pattern.host() == host && *reach != Reach::Requested,
+    })
+}
+
 fn apply(apps: &[App], host: &Host, rule: Option<&Rule>) -> Decision {
     match rule {
         Some(Rule::Deny { pattern, on_failure }) => {
@@ -93,7 +101,7 @@ fn default_grant(app: &AppName) -> Grant {
 mod tests {
     use ghapp_protocol::remote::{FullName, Host, Owner};
 
-    use super::{Decision, decide, decide_for_owner};
+    use super::{Decision, decide, decide_for_owner, serves_whole_owners};
     use crate::model::{Access, ApiUrl, App, AppName, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind};
 
     fn github() -> Host {
@@ -170,5 +178,11 @@ mod tests {
         let owner = Owner::parse("acme").unwrap();
         let decision = decide_for_owner(&apps(), &rules(), &github(), &owner);
         assert!(matches!(decision, Decision::Serve(grant) if grant.reach == Reach::Installation));
+        assert!(serves_whole_owners(&rules(), &github()));
+        assert!(!serves_whole_owners(&rules(), &Host::parse("ghes.corp").unwrap()));
+        assert!(
+            !serves_whole_owners(&rules()[2..], &github()),
+            "a rule about the requested repository needs to know it"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod clone_and_push;
 mod concurrency;
 mod control;
 mod dead_tokens;
+mod discovery;
 mod fresh_tokens;
 mod hosts;
 mod keyring;

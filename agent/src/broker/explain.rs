@@ -59,6 +59,12 @@ pub(super) fn path_missing(host: &Host) -> WireError {
         .hint(format!("run: git config --global credential.https://{host}.useHttpPath true"))
 }
 
+pub(super) fn owners_differ(host: &Host, talks_to: &FullName, configured: &Owner) -> WireError {
+    let cause = format!("git talks to {talks_to} of {host}, and --owner says {configured}");
+    WireError::new(ErrorCode::PathMissing, cause)
+        .hint(format!("run: git config --global credential.https://{host}.useHttpPath true"))
+}
+
 pub(super) fn denied(host: &Host, rule: &str) -> WireError {
     WireError::new(ErrorCode::Denied, format!("the rule {rule} denies this repository of {host}"))
         .hint("see the rules in the file that this prints: ghapp config path")

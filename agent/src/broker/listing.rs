@@ -96,11 +96,16 @@ impl Broker {
     async fn list_installations(self: &Arc<Self>, name: &str) -> Result<(), WireError> {
         let config = self.config()?;
         let app = config.apps.iter().find(|app| app.name.as_str() == name);
-        let app = app.ok_or_else(|| explain::unknown_app(name))?;
+        self.list_all(app.ok_or_else(|| explain::unknown_app(name))?).await
+    }
+
+    /// Asks GitHub for all installations of an App and remembers them.
+    pub(super) async fn list_all(self: &Arc<Self>, app: &App) -> Result<(), WireError> {
         let call = |jwt| pending(async move { self.github.installations(app, &jwt).await });
         let listed = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
+        let now = self.clock.now();
         let mut state = self.state();
-        state.installations.replace(&app.name, listed);
+        state.installations.replace(&app.name, listed, now);
         // What was refused may be granted now.
         state.refused.retain(|scope, _| scope.app != app.name);
         Ok(())

@@ -4,6 +4,7 @@
 //! `explain` makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
 mod ask;
+mod discover;
 mod explain;
 mod fresh;
 mod listing;

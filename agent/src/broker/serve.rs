@@ -7,6 +7,7 @@ use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
 use ghapp_protocol::message::{Get, TokenCall};
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
+use super::discover::Meant;
 use super::mint::{Absence, Mint};
 use super::scope::{asked_permissions, asked_set, granted, only_host};
 use super::{Broker, Served, explain};
@@ -32,18 +33,19 @@ impl Broker {
         if !config.knows(&get.host) {
             return Ok(None);
         }
-        let Get { host, repository, owners } = get;
-        let (decision, owner, name) = match (repository, owners.as_slice()) {
-            (Some(name), _) => {
+        let host = &get.host;
+        let meant = self.meant(&config, get, caller).await?;
+        let (decision, owner, name) = match &meant {
+            Meant::Repository(name) => {
+                record.repository = Some(name.to_string());
                 let decision = policy::decide(&config.apps, &config.rules, host, name);
                 (decision, &name.owner, Some(&name.repository))
             }
-            // The owner may come from elsewhere, but then only for rules that do not need the repository (decision 2).
-            (None, [owner]) => {
+            // Which repository is not known, so only rules that do not need it count (decision 2).
+            Meant::Owner(owner) => {
                 let decision = policy::decide_for_owner(&config.apps, &config.rules, host, owner);
                 (decision, owner, None)
             }
-            (None, _) => return Err(explain::path_missing(host)),
         };
         let grants = match decision {
             Decision::NoMatch => return Ok(None),

@@ -36,8 +36,9 @@ pub(super) fn create(directory: &Path) {
     std::fs::create_dir_all(directory).expect("the simulator's directory is writable");
     git(directory, &["init", "--quiet", "--bare", "--initial-branch=main"], "").ok();
     git(directory, &["config", "http.receivepack", "true"], "").ok();
-    // GitHub serves partial clones.
+    // Partial clones, which ask again for every object that turns out to be needed.
     git(directory, &["config", "uploadpack.allowFilter", "true"], "").ok();
+    git(directory, &["config", "uploadpack.allowAnySHA1InWant", "true"], "").ok();
     git(directory, &["fast-import", "--quiet"], FIRST_COMMIT).ok();
     write_hook(&directory.join("hooks/update")).expect("the simulator's directory is writable");
 }
