@@ -192,7 +192,7 @@ impl Broker {
         record.host = Some(erase.host.to_string());
         let dropped = {
             let mut state = self.state();
-            let dropped = state.tokens.erase(&erase.hashed_token);
+            let dropped = state.tokens.erase(&erase.host, &erase.hashed_token);
             if let Some(lease) = &dropped {
                 state.cooling.refused(&lease.scope, started);
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use ghapp_protocol::message::{LeaseId, RequestedBy};
+use ghapp_protocol::remote::Host;
 use ghapp_protocol::token_hash::TokenHash;
 
 use crate::clock::Moment;
@@ -124,10 +125,11 @@ impl TokenCache {
         self.leases.entry(id).or_insert(TokenLease { id, scope, minted, last_used, uses: 0 })
     }
 
-    /// Drops exactly the token with that hash. Tells what it was.
-    pub fn erase(&mut self, hash: &TokenHash) -> Option<TokenLease> {
+    /// Drops exactly the token of that host with that hash. Tells what it was.
+    pub fn erase(&mut self, host: &Host, hash: &TokenHash) -> Option<TokenLease> {
         let id = *self.by_hash.get(hash)?;
-        self.remove(id)
+        let is_of_host = self.leases.get(&id).is_some_and(|lease| lease.scope.host == *host);
+        is_of_host.then(|| self.remove(id)).flatten()
     }
 
     /// Keeps a token from being handed out again; it stays listed, since it still lives at GitHub.
@@ -251,8 +253,11 @@ mod tests {
         let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
         cache.put(scope("web"), minted("a", &clock));
         cache.put(scope("api"), minted("b", &clock));
-        assert!(cache.erase(&TokenHash::of(b"somebody else's password")).is_none());
-        assert!(cache.erase(&TokenHash::of(b"a")).is_some());
+        let (host, other) = (scope("web").host, Host::parse("ghes.corp").unwrap());
+        assert!(cache.erase(&host, &TokenHash::of(b"somebody else's password")).is_none());
+        assert!(cache.erase(&other, &TokenHash::of(b"a")).is_none(), "another server's opinion of it means nothing");
+        assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("a"));
+        assert!(cache.erase(&host, &TokenHash::of(b"a")).is_some());
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(served(&mut cache, "api", &clock).as_deref(), Some("b"));
     }
@@ -272,7 +277,7 @@ mod tests {
         cache.put(scope("web"), minted("old", &clock));
         cache.put(scope("web"), minted("new", &clock));
         assert_eq!(cache.live(clock.now()).count(), 2, "both live at GitHub");
-        assert!(cache.erase(&TokenHash::of(b"old")).is_some());
+        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"old")).is_some());
         assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("new"));
     }
 }

@@ -162,7 +162,7 @@ impl World {
             Event::Erase(_) | Event::Retire(_) if self.tokens.is_empty() => {}
             Event::Erase(index) => {
                 let index = index % self.tokens.len();
-                self.cache.erase(&self.tokens[index].hash);
+                self.cache.erase(&scope(0).host, &self.tokens[index].hash);
                 self.tokens[index].gone = true;
             }
             Event::Retire(index) => {
