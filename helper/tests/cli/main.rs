@@ -6,6 +6,7 @@
 mod agent;
 mod answers;
 mod autostart;
+mod corpus;
 mod erase;
 mod failures;
 mod program;
