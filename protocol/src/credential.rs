@@ -111,19 +111,23 @@ impl Attributes {
             if total > MAX_REQUEST {
                 return Err(CredentialError::RequestTooLarge);
             }
+            // What came before has no LF; looking for one again would make a long line that comes in drips costly.
+            let mut searched = pending.len();
             pending.extend_from_slice(&chunk[..count]);
             let mut start = 0;
             // LF and nothing else ends a line: no Unicode line ends, no lone CR (rules 3 and 4).
-            while let Some(length) = pending[start..].iter().position(|byte| *byte == b'\n') {
-                if length + 1 > MAX_LINE {
+            while let Some(at) = pending[searched..].iter().position(|byte| *byte == b'\n') {
+                let end = searched + at;
+                if end - start + 1 > MAX_LINE {
                     return Err(CredentialError::LineTooLong);
                 }
-                let line = &pending[start..start + length];
+                let line = &pending[start..end];
                 // rule 3: at most one, git writes it on Windows
                 if !attributes.take_line(line.strip_suffix(b"\r").unwrap_or(line))? {
                     return Ok(attributes);
                 }
-                start += length + 1;
+                start = end + 1;
+                searched = start;
             }
             pending.drain(..start);
             if pending.len() >= MAX_LINE {
