@@ -80,7 +80,7 @@ pub(crate) fn to_get(reply: Result<Reply, Unreachable>) -> Answer {
 /// What to say when an answer could not be written, unless nobody is left to hear it.
 pub(crate) fn complaint(error: &io::Error) -> Option<String> {
     match error.kind() {
-        // git died or lost interest. Windows has another name for it.
+        // git died or lost interest.
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => None,
         // Without a word the person would wonder why git asks for a password.
         io::ErrorKind::InvalidData => Some(format!("the agent's answer is unusable: {error}; run: ghapp agent status")),

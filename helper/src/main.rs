@@ -7,10 +7,9 @@ mod agent;
 mod answer;
 mod operation;
 mod run;
-mod stdin;
+mod streams;
 mod trace;
 
-use std::io;
 use std::process::ExitCode;
 
 use ghapp_protocol::client::Deadline;
@@ -19,12 +18,13 @@ use ghapp_protocol::hardening;
 fn main() -> ExitCode {
     hardening::harden();
     let deadline = Deadline::after(run::TOTAL_TIMEOUT);
+    let last_words = Deadline::after(run::TOTAL_TIMEOUT + run::LAST_WORDS);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     ExitCode::from(run::run(
         &arguments,
-        &mut stdin::within(deadline),
-        &mut io::stdout().lock(),
-        &mut io::stderr().lock(),
+        &mut streams::input(deadline),
+        &mut streams::output(deadline),
+        &mut streams::errors(last_words),
         &mut agent::LocalAgent::new(deadline),
     ))
 }

@@ -17,6 +17,9 @@ use crate::trace;
 /// for ever.
 pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How much longer it may take to say why nothing came of it in time.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Most that is read of a request that nobody looks at, so that git never meets a closed pipe (git before 2.18 dies of one).
 const DRAIN: u64 = 1024 * 1024;
 
@@ -113,7 +116,7 @@ pub(crate) fn run(
             drain(stdin);
         }
         Operation::Version => {
-            drop(writeln!(stdout, "git-credential-ghapp {BUILD_VERSION}"));
+            drop(stdout.write_all(format!("git-credential-ghapp {BUILD_VERSION}\n").as_bytes()));
         }
         Operation::Help => drop(stdout.write_all(HELP.as_bytes())),
     }

@@ -1,5 +1,6 @@
 //! An agent that is absent, ill or of another version: nothing for git to read, one line for the person, exit code 0.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ghapp_protocol::frame::MAX_FRAME;
@@ -39,6 +40,36 @@ fn an_answer_that_is_too_large_is_one_line() {
     for length in [length, u32::MAX] {
         let outcome = answered(&length.to_be_bytes());
         assert!(outcome.only_line().contains("65536"), "{outcome:?}");
+    }
+}
+
+/// Another program's socket, or one that was closed in the middle of everything.
+#[test]
+fn an_answer_that_is_none_is_one_line() {
+    for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"canary\n", b"\0\0\0\0", b"\0\0\0\x01\n", &[0xff; 100]] {
+        let outcome = answered(garbage);
+        assert!(!outcome.only_line().contains("canary"), "{outcome:?}");
+    }
+    let place = Place::new();
+    let listener = place.listen();
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| drop(listener.accept().unwrap())); // and nothing is read
+        get(&place)
+    });
+    outcome.only_line();
+}
+
+#[test]
+fn line_breaks_in_what_an_agent_says_become_no_lines() {
+    for json in [
+        r#"{"v":2,"agent":"9\nhost=evil\r\npassword=x\u2028quit=1","reply":"no_match"}"#,
+        r#"{"v":1,"agent":"9","reply":"error","code":"not_covered","message":"a\nhost=evil","hint":"b\u2029quit=1\r"}"#,
+        r#"{"v":1,"agent":"9","reply":"lease","username":"x\nquit=1","token":"ghs_canary","expires_at":1790000000}"#,
+        r#"{"v":1,"agent":"9","reply":"lease","username":"x","token":"ghs_canary\r\nquit=1","expires_at":1790000000}"#,
+    ] {
+        let outcome = answered(&framed(json));
+        let line = outcome.only_line();
+        assert!(!line.contains("canary") && !line.contains(['\u{2028}', '\u{2029}']), "{line}");
     }
 }
 
