@@ -7,6 +7,7 @@ mod apps_and_owners;
 mod bad_input;
 mod clients;
 mod clone_and_push;
+mod coexistence;
 mod concurrency;
 mod control;
 mod dead_tokens;
@@ -21,4 +22,5 @@ mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;
 mod secrets;
+mod sick_agents;
 mod which;
