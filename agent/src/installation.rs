@@ -135,6 +135,7 @@ mod tests {
         }
     }
 
+    // rule 41
     #[test]
     fn presence_is_believed_for_long_and_absence_and_suspension_briefly() {
         let clock = TestClock::at(0);

@@ -129,6 +129,7 @@ mod tests {
         })
     }
 
+    // rule 21
     #[test]
     fn success_is_exactly_three_attributes_with_the_expiry_a_minute_early() {
         let (stdout, stderr) = written(lease("ghs_1.a-b_c"));
@@ -155,6 +156,7 @@ mod tests {
         assert_eq!(written(Reply::NoMatch {}), (String::new(), None));
     }
 
+    // rule 27
     #[test]
     fn a_line_on_standard_error_is_one_line_and_never_an_attribute() {
         assert_eq!(line("a\nhost=evil\r\u{1b}[0m"), "ghapp: a host=evil  [0m\n");

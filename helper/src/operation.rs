@@ -76,6 +76,7 @@ mod tests {
         parse(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
+    // rule 1
     #[test]
     fn the_operation_is_the_last_argument() {
         assert_eq!(parsed(&["get"]).unwrap().operation, Operation::Get);

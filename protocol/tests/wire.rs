@@ -225,6 +225,7 @@ fn error_codes_are_those_of_the_table() {
     assert_eq!(codes.collect::<String>(), table);
 }
 
+// rule 39
 #[test]
 fn what_is_no_message_is_refused_without_being_repeated() {
     for line in [

@@ -33,6 +33,7 @@ fn an_agent_that_was_killed_is_started_again_by_the_next_git_command() {
     desk.git_in("web", ["fetch"]).ok();
 }
 
+// rule 37
 #[test]
 fn a_git_command_that_starts_the_agent_ends_when_it_is_done() {
     let desk = Desk::ready();

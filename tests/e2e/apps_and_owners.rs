@@ -16,6 +16,7 @@ fn two_owners_get_tokens_of_their_own_installations() {
     assert_eq!(installations, [desk.installation, other]);
 }
 
+// rule 41
 #[test]
 fn an_owner_without_the_app_is_left_to_the_next_helper_with_a_hint() {
     let desk = Desk::ready();

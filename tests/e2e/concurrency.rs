@@ -8,6 +8,7 @@ use ghapp_tests::github::Endpoint;
 /// As many as `git submodule update --jobs` of a busy machine.
 const PARALLEL: usize = 20;
 
+// rule 40
 #[test]
 fn twenty_cold_fetches_make_one_lookup_and_one_mint() {
     let desk = Desk::ready();

@@ -38,6 +38,7 @@ fn a_foreign_password_erases_nothing() {
     assert!(!log.contains("hunter2"));
 }
 
+// rule 22
 #[test]
 fn a_token_in_its_last_minutes_is_replaced_before_git_sees_it() {
     let desk = Desk::ready();
@@ -92,4 +93,18 @@ fn a_clock_that_is_a_little_behind_does_not_make_tokens_live_longer() {
     let expiry = desk.expiry("acme/web");
     let by_our_clock = desk.github.mints()[0].expires_at.as_second() - 7 * 60 - 60;
     assert!((by_our_clock - 5..=by_our_clock + 5).contains(&expiry), "{expiry}, and not {by_our_clock}");
+}
+
+#[test]
+fn rule_35_an_erased_token_lives_on_at_github() {
+    let desk = Desk::ready();
+    desk.clone("acme/web").ok();
+    let (host, token) = (desk.github.host(), desk.token("acme/web"));
+    let attributes =
+        format!("protocol=https\nhost={host}\npath=acme/web.git\nusername=x-access-token\npassword={token}\n\n");
+    desk.git_credential("reject", &attributes).ok();
+    assert_ne!(desk.token("acme/web"), token);
+    assert_eq!(desk.github.calls().of(Endpoint::Revoke), 0);
+    // Another process may be in the middle of using it.
+    desk.git(["ls-remote", &format!("https://x-access-token:{token}@{host}/acme/web.git")]).ok();
 }

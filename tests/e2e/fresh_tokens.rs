@@ -76,6 +76,7 @@ fn a_refresh_that_fails_keeps_the_valid_token_and_says_so() {
     assert_eq!(desk.github.mints().len(), 1);
 }
 
+// rule 34
 #[test]
 fn a_client_that_asks_and_erases_in_a_loop_is_stopped() {
     let desk = Desk::ready();

@@ -16,6 +16,7 @@ const OTHER_UID: &str = "65534";
 const TOOLS: &[Tool] =
     &[Tool { program: "setpriv", package: "util-linux" }, Tool { program: "python3", package: "python3-minimal" }];
 
+// rule 38
 #[test]
 fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     if !can_become_another_user() || !all_there(TOOLS) {

@@ -248,6 +248,7 @@ mod tests {
         assert!(served(&mut cache, "api", &clock).is_none(), "set forward");
     }
 
+    // rule 32
     #[test]
     fn erase_drops_exactly_the_token_with_that_hash() {
         let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));

@@ -13,6 +13,7 @@ fn values(home: &Home, key: &str) -> Vec<String> {
     values
 }
 
+// rule 44
 #[test]
 fn it_writes_once_says_what_it_did_and_takes_exactly_that_back() {
     let home = Home::new();

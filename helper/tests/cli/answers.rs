@@ -1,5 +1,7 @@
 //! Answers of a healthy agent, and what git is told.
 
+use std::time::{Duration, Instant};
+
 use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
 use ghapp_protocol::message::{Lease, Reply};
 use ghapp_protocol::secret::Secret;
@@ -17,6 +19,7 @@ fn answered(answer: Reply) -> Outcome {
     place.answering(&reply(answer), || get(&place)).0
 }
 
+// rule 17
 #[test]
 fn a_lease_becomes_exactly_three_lines() {
     let place = Place::new();
@@ -51,6 +54,7 @@ fn no_match_is_silence() {
     answered(Reply::NoMatch {}).assert_silent();
 }
 
+// rule 26
 #[test]
 fn an_error_that_stops_git_is_quit_and_one_line() {
     let error = WireError::new(ErrorCode::Suspended, "the installation on acme is suspended");
@@ -130,4 +134,62 @@ fn the_trace_says_what_happens_and_never_shows_a_secret() {
     let trace = std::fs::read_to_string(place.path().join("trace")).unwrap();
     assert!(trace.contains("acme/web"), "{trace}");
     assert!(!trace.contains("canary"), "{trace}");
+}
+
+#[test]
+fn rules_23_to_25_capabilities_of_git_change_nothing() {
+    let place = Place::new();
+    let request = format!(
+        "capability[]=authtype\ncapability[]=state\n{REQUEST}wwwauth[]=Bearer\nstate[]=ghapp:1\n\
+         oauth_refresh_token=x\ncontinue=1\n"
+    );
+    let answer = reply(lease("ghs_canary", 1_790_000_060));
+    let (outcome, _) = place.answering(&answer, || run(command(&place, &["get"]), request));
+    assert_eq!(outcome.stdout, "username=x-access-token\npassword=ghs_canary\npassword_expiry_utc=1790000000\n");
+}
+
+/// The best of some runs: what else the machine does is not what is measured.
+#[test]
+fn rule_51_a_warm_answer_takes_less_than_5_ms() {
+    let answer = reply(Reply::NoMatch {});
+    let best = (0..30).map(|_| {
+        let place = Place::new();
+        let begin = Instant::now();
+        place.answering(&answer, || get(&place)).0.assert_silent();
+        begin.elapsed()
+    });
+    let best = best.min().unwrap();
+    assert!(best < Duration::from_millis(5), "{best:?}");
+}
+
+/// A repository's configuration can set some of these through hooks and aliases, and CI systems set others (CVE-2024-53858).
+#[test]
+fn rule_53_the_environment_changes_no_answer() {
+    let answer = reply(lease("ghs_canary", 1_790_000_060));
+    let plain = Place::new();
+    let expected = plain.answering(&answer, || get(&plain));
+    let place = Place::new();
+    let mut hostile = command(&place, &["get"]);
+    for (name, value) in [
+        ("GH_HOST", "evil.example"),
+        ("GH_TOKEN", "evil"),
+        ("GITHUB_TOKEN", "evil"),
+        ("GITHUB_SERVER_URL", "https://evil.example"),
+        ("GITHUB_API_URL", "https://evil.example"),
+        ("GITHUB_REPOSITORY", "evil/repository"),
+        ("CODESPACES", "true"),
+        ("GIT_DIR", "/evil"),
+        ("GIT_CONFIG_PARAMETERS", "'ghapp.owner'='evil'"),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "credential.username"),
+        ("GIT_CONFIG_VALUE_0", "evil"),
+        ("GHAPP_OWNER", "evil"),
+        ("GHAPP_HOST", "evil.example"),
+        ("https_proxy", "http://evil.example"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("RUST_LOG", "trace"),
+    ] {
+        hostile.env(name, value);
+    }
+    assert_eq!(place.answering(&answer, || run(hostile, REQUEST)), expected);
 }

@@ -31,6 +31,7 @@ fn lease() -> Vec<u8> {
     reply(Reply::Lease(Lease { username: TOKEN_USERNAME.to_owned(), token, expires_at: 1_790_000_060 }))
 }
 
+// rules 28 and 50
 #[test]
 fn every_request_of_the_corpus_gets_what_its_name_says() {
     for (name, outcome, request) in requests() {

@@ -15,6 +15,7 @@ fn with_password() -> String {
     format!("{REQUEST}username=x-access-token\npassword={PASSWORD}\nwwwauth[]=Basic\n")
 }
 
+// rule 33
 #[test]
 fn erase_sends_host_and_hash_and_nothing_else() {
     let place = Place::new();
@@ -59,6 +60,7 @@ fn erase_without_an_agent_starts_none() {
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
+// rule 32
 #[test]
 fn erase_without_a_password_or_of_another_users_asks_nothing() {
     let place = Place::new();
@@ -88,6 +90,7 @@ fn a_refused_erase_is_one_line_without_the_password() {
     assert!(!outcome.only_line().contains("canary"), "{outcome:?}");
 }
 
+// rule 31
 #[test]
 fn store_reads_everything_asks_nothing_and_keeps_nothing() {
     for request in [with_password(), "no attribute\0".to_owned(), String::new()] {

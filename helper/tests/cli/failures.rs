@@ -108,6 +108,7 @@ fn a_place_that_cannot_be_trusted_or_used_is_one_line() {
 
 /// A client that neither writes nor closes its end, and an agent that takes the request and says nothing, cost 20 seconds
 /// each and no more.
+// rule 36
 #[test]
 fn a_silent_agent_costs_20_seconds_and_one_line() {
     let place = Place::new();

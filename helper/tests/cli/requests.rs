@@ -61,6 +61,7 @@ fn the_trace_does_not_repeat_hostile_bytes_either() {
     assert!(!outcome.stderr.contains("canary"), "{outcome:?}");
 }
 
+// rule 1
 #[test]
 fn an_unknown_operation_reads_its_input_and_is_silence() {
     let large = vec![b'x'; 500_000]; // more than fits into a pipe: git would meet a closed one
@@ -87,6 +88,7 @@ fn no_operation_is_one_usage_line() {
     assert!(outcome.only_line().contains("usage"), "{outcome:?}");
 }
 
+// rule 28
 #[test]
 fn a_command_line_that_makes_no_sense_is_one_usage_line_and_exit_code_2() {
     for arguments in [
@@ -105,6 +107,7 @@ fn a_command_line_that_makes_no_sense_is_one_usage_line_and_exit_code_2() {
     }
 }
 
+// rule 52
 #[test]
 fn capability_version_and_help_ask_nobody() {
     let printed = |arguments: &[&str]| {

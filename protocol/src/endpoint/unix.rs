@@ -183,6 +183,7 @@ mod tests {
         assert!(!fallback.path().starts_with(temp.path().join("ghapp")), "{fallback}");
     }
 
+    // rule 38
     #[test]
     fn the_directory_is_made_private_and_refused_when_it_is_not() {
         let temp = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::outcome;
 
+// rule 49
 #[test]
 fn requests_of_real_clients_and_real_attacks_are_told_apart() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

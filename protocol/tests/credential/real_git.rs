@@ -40,6 +40,7 @@ fn recorded(operation: &str, input: &str, configuration: &[&str]) -> String {
     fs::read_to_string(record).unwrap()
 }
 
+// rule 50
 #[test]
 fn what_git_writes_is_understood_with_and_without_the_path() {
     for (url, without_path, with_path) in [
