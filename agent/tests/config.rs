@@ -1,6 +1,7 @@
 //! The configuration file: what is understood, and where each mistake is said to be.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ghapp_agent::config::{Config, add_app, load, parse, remove_app};
 use ghapp_agent::model::{AppName, StoreKind};
@@ -34,6 +35,7 @@ fn the_documented_example_is_understood() {
         [agent]
         min_ttl = "10m"
         revoke_on_stop = false
+        lock_after = "8h"
         [[app]]
         name = "acme-bot"
         host = "GitHub.com"
@@ -53,6 +55,8 @@ fn the_documented_example_is_understood() {
     assert_eq!(config.apps[0].api_url.as_str(), "https://api.github.com");
     assert_eq!(config.apps[0].store, StoreKind::Keyring);
     assert_eq!(config.rules.len(), 1);
+    assert_eq!(config.agent.lock_after, Some(Duration::from_secs(8 * 3600)));
+    assert_eq!(read("[agent]\nlock_after = \"never\"\n").unwrap().agent.lock_after, None);
 }
 
 #[test]
@@ -60,6 +64,8 @@ fn every_mistake_has_its_place_and_the_nearest_valid_word() {
     mistake("[agent]\n^min_tll = \"1m\"\n", "did you mean \"min_ttl\"?");
     mistake("[agent]\nmin_ttl = ^\"1h\"\n", "from \"2m\" to \"50m\"");
     mistake("[agent]\nmin_ttl = ^10\n", "invalid type");
+    mistake("[agent]\nlock_after = ^\"on-screen-lock\"\n", "\"never\" or a time");
+    mistake("[agent]\nlock_after = ^\"0s\"\n", "at least a second");
     mistake("[^agnet]\n", "did you mean \"agent\"?");
     mistake("[[app]]\nname = ^\"a b\"\napp_id = 1\n", "1 to 64");
     mistake("[[app]]\nname = ^\"bot\"\n", "needs app_id or client_id");

@@ -115,7 +115,7 @@ error_codes! {
     HostNotConfigured = "E34", exit 3, NextHelper;
     /// The OS keyring did not answer in time.
     KeyringSilent = "E36", exit 6, Stop;
-    /// The key was kept in memory only and the agent has been started anew.
+    /// The key was kept in memory only, and the agent has been locked or started anew.
     LoginNeeded = "E37", exit 4, Stop;
     /// There is no App with that id on the host.
     UnknownApp = "E38", exit 7, Stop;

@@ -15,6 +15,7 @@ mod discovery;
 mod fresh_tokens;
 mod hosts;
 mod keyring;
+mod lock;
 mod logins;
 mod patience;
 mod peers;

@@ -31,6 +31,7 @@ impl Broker {
         let mut attempts = 0;
         let mut corrected = false;
         loop {
+            self.unlocked()?;
             let now = self.clock.now();
             if let Some(until) = self.state().breakers.waits_until(&app.name, now) {
                 return Err(explain::github(&GitHubError::RateLimited { until: Some(until) }, app));
@@ -97,6 +98,9 @@ impl Broker {
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
         let jwt = jwt.map_err(|_| explain::damaged_key(app))?;
         let mut state = self.state();
+        if state.locked {
+            return Err(explain::locked()); // while the keyring was asked
+        }
         if state.keeps_jwts_of(app) {
             state.jwts.insert(app.name.clone(), jwt.clone());
         }

@@ -35,6 +35,11 @@ pub(super) fn ending() -> WireError {
     WireError::new(ErrorCode::AgentGone, "the agent is about to end").hint("try again in a moment")
 }
 
+/// No key is used until somebody says so.
+pub(super) fn locked() -> WireError {
+    WireError::new(ErrorCode::Locked, "the agent is locked").hint("run: ghapp unlock")
+}
+
 pub(super) fn min_ttl_too_long() -> WireError {
     let minutes = MAX_MIN_TTL.as_secs() / 60;
     WireError::new(ErrorCode::Usage, format!("a token lives an hour; ask for at most {minutes} minutes of it"))
@@ -200,7 +205,7 @@ pub(super) fn store(error: &StoreError, app: &App) -> WireError {
     let name = &app.name;
     match (error, app.store) {
         (StoreError::NoEntry, StoreKind::Memory) => {
-            let cause = format!("the key of {name} was kept in memory only, and the agent has been started anew");
+            let cause = format!("the key of {name} was kept in memory only, and the agent was locked or started anew");
             WireError::new(ErrorCode::LoginNeeded, cause).hint(login_again(app))
         }
         (StoreError::NoEntry, StoreKind::Keyring) => {

@@ -40,7 +40,7 @@ impl Broker {
             version: BUILD_VERSION.to_owned(),
             socket: listening.socket.clone(),
             config: self.config_file.display().to_string(),
-            locked: false,
+            locked: state.locked,
             started_by: listening.started_by.to_owned(),
             store: StoreStatus { kind: KeyStores::keyring_kind().to_owned(), state: store_state(&keyring).to_owned() },
             apps: apps.map(|app| app_status(app, self.key_state(app, &keyring).to_owned())).collect(),
@@ -95,6 +95,7 @@ impl Broker {
 
     async fn list_installations(self: &Arc<Self>, name: &str) -> Result<(), WireError> {
         let config = self.config()?;
+        self.needed();
         let app = config.apps.iter().find(|app| app.name.as_str() == name);
         self.list_all(app.ok_or_else(|| explain::unknown_app(name))?).await
     }

@@ -40,6 +40,8 @@ impl Broker {
 
     async fn add(&self, login: Login) -> Result<App, WireError> {
         self.config()?; // a broken file is said before GitHub is asked
+        self.needed();
+        self.unlocked()?;
         let key = read_key(&login)?;
         let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
         let chosen_name = chosen_name.map_err(|error| usage(&error))?;
@@ -88,8 +90,10 @@ impl Broker {
         let edit = config::add_app(&self.config_file, app);
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
         let saved = self.stores.save(app.store, &id, key).await.map_err(|error| explain::store(&error, app))?;
-        // From the file as it is now: its owner may have written it while the keyring was asked.
-        match config::add_app(&self.config_file, app).and_then(config::Edit::write) {
+        // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
+        // its owner may have written it while the keyring was asked.
+        let edit = || config::add_app(&self.config_file, app).and_then(config::Edit::write);
+        match self.unlocked().and_then(|()| edit().map_err(|error| explain::edit(&error))) {
             Ok(config) => self.adopt(config),
             Err(error) => {
                 if saved == Saved::Now
@@ -97,7 +101,7 @@ impl Broker {
                 {
                     warn!(app = %app.name, %error, "a key was left in its store");
                 }
-                return Err(explain::edit(&error));
+                return Err(error);
             }
         }
         self.state().installations.forget_app(&app.name);

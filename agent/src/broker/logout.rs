@@ -29,6 +29,7 @@ impl Broker {
     async fn remove(self: &Arc<Self>, logout: &Logout, caller: &Caller) -> Result<LoggedOut, WireError> {
         let turn = self.turn().await;
         let config = self.config()?;
+        self.unlocked()?;
         let app = meant(&config, logout)?;
         let edit = config::remove_app(&self.config_file, &app.name);
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain_edit(&error, app))?;

@@ -149,8 +149,8 @@ impl Broker {
     }
 
     async fn mint(self: Arc<Self>, mut mint: Mint, caller: &Caller) -> Result<TokenLease, WireError> {
-        if self.state().ending {
-            return Err(explain::ending());
+        if let Some(closed) = self.state().closed() {
+            return Err(closed);
         }
         let now = self.clock.now();
         // Somebody's mint may have ended between our look at the cache and this one.
@@ -174,14 +174,16 @@ impl Broker {
         };
         let Narrowed { token, renamed } = narrowed.map_err(|error| self.refused(&mint, &error))?;
         let token = token.by_our_clock(self.clock.now().wall, self.skew(&mint.app));
-        self.prove(&mint, &token).await;
+        if self.state().closed().is_none() {
+            self.prove(&mint, &token).await;
+        }
         let at = self.clock.now();
         let life = token.expires_at.saturating_sub(at.wall);
         let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, ask::chance());
         let account = mint.installation.account_name();
         let kept = {
             let mut state = self.state();
-            // Nobody may have the token of an App that was removed meanwhile.
+            // Nobody may have the token of an App that was removed meanwhile, or one that comes behind a lock.
             state.keeps_tokens_of(&mint.app).then(|| {
                 let minted = Minted { token: token.clone(), account, requested_by, at, refresh, renamed };
                 state.tokens.put(mint.scope.clone(), minted).clone()
@@ -189,8 +191,8 @@ impl Broker {
         };
         let Some(minted) = kept else {
             self.kill_unwanted(&mint, &token, caller).await;
-            let ending = self.state().ending;
-            return Err(if ending { explain::ending() } else { explain::unknown_app(mint.app.name.as_str()) });
+            let closed = self.state().closed();
+            return Err(closed.unwrap_or_else(|| explain::unknown_app(mint.app.name.as_str())));
         };
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         if life < least {
@@ -236,6 +238,10 @@ impl Broker {
 fn is_outage(error: &WireError) -> bool {
     matches!(
         error.code,
-        ErrorCode::Unreachable | ErrorCode::GitHubUnavailable | ErrorCode::RateLimited | ErrorCode::ProxyRefused
+        ErrorCode::Unreachable
+            | ErrorCode::GitHubUnavailable
+            | ErrorCode::RateLimited
+            | ErrorCode::ProxyRefused
+            | ErrorCode::Locked
     )
 }

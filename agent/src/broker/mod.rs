@@ -8,6 +8,7 @@ mod discover;
 mod explain;
 mod fresh;
 mod listing;
+mod lock;
 mod login;
 mod logout;
 mod mint;
@@ -78,18 +79,27 @@ struct State {
     refused: HashMap<TokenScope, Absence>,
     /// The agent ends and kills all tokens: none is handed out or kept any more.
     ending: bool,
+    /// The agent was locked: no key is used, and no token is handed out or kept.
+    locked: bool,
+    /// When a token or a key was last needed.
+    last_needed: Moment,
 }
 
 impl State {
+    /// Why no token is handed out or kept, if there is a reason.
+    fn closed(&self) -> Option<WireError> {
+        if self.ending { Some(explain::ending()) } else { self.locked.then(explain::locked) }
+    }
+
     /// Whether tokens of an App may be kept. It may have been removed while GitHub was asked.
     fn keeps_tokens_of(&self, app: &App) -> bool {
         let now = self.config.app(&app.name);
-        !self.ending && now.is_some_and(|now| now.host == app.host && now.issuer() == app.issuer())
+        self.closed().is_none() && now.is_some_and(|now| now.host == app.host && now.issuer() == app.issuer())
     }
 
     /// Whether JWTs of an App may be kept: only as long as it has that key.
     fn keeps_jwts_of(&self, app: &App) -> bool {
-        self.config.app(&app.name).is_some_and(|now| now.key_id() == app.key_id())
+        !self.locked && self.config.app(&app.name).is_some_and(|now| now.key_id() == app.key_id())
     }
 }
 
@@ -119,6 +129,8 @@ impl Broker {
             numbers: Numbers::default(),
             refused: HashMap::new(),
             ending: false,
+            locked: false,
+            last_needed: clock.now(),
         };
         Self {
             clock,

@@ -139,6 +139,7 @@ impl Broker {
     pub(super) async fn kill_unwanted(&self, mint: &Mint, token: &InstallationToken, caller: &Caller) {
         let killed = self.github.revoke(&mint.app, token).await.map_err(|error| explain::github(&error, &mint.app));
         self.account_for(&mint.scope, None, token, killed.as_ref().err(), caller);
+        self.github.reconnect(); // the connection that it went over keeps it in a buffer
     }
 
     async fn kill(&self, config: &Config, lease: &TokenLease) -> Result<(), WireError> {

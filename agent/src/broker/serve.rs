@@ -33,6 +33,7 @@ impl Broker {
         if !config.knows(&get.host) {
             return Ok(None);
         }
+        self.needed();
         let host = &get.host;
         let meant = self.meant(&config, get, caller).await?;
         let (decision, owner, name) = match &meant {
@@ -93,6 +94,7 @@ impl Broker {
         record: &mut Record,
     ) -> Result<Option<Served>, WireError> {
         let config = self.config()?;
+        self.needed();
         let host = match &call.host {
             Some(host) => host.clone(),
             None => only_host(&config)?,
@@ -199,8 +201,8 @@ impl Broker {
         let now = self.clock.now();
         {
             let mut state = self.state();
-            if state.ending {
-                return Err(explain::ending());
+            if let Some(closed) = state.closed() {
+                return Err(closed);
             }
             if let Some(lease) = state.tokens.use_token(&scope, min_ttl, now) {
                 let lease = lease.clone();

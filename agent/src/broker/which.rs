@@ -44,6 +44,7 @@ impl Broker {
 
     async fn route(self: &Arc<Self>, call: Which) -> Result<Route, WireError> {
         let config = self.config()?;
+        self.needed();
         let Which { host, repository, app } = call;
         let host = match host {
             Some(host) => host,

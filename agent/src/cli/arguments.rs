@@ -85,6 +85,10 @@ pub(super) enum Command {
     Leases(Form),
     /// Kill tokens at GitHub
     Revoke(Revoke),
+    /// Make the agent forget keys and tokens, and use none until it is unlocked
+    Lock(Lock),
+    /// Let the agent use keys again
+    Unlock,
     /// List the configured Apps
     Apps(Listing),
     /// List the installations of the configured Apps
@@ -232,6 +236,13 @@ pub(super) struct Revoke {
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lock {
+    /// Kill the tokens at GitHub first
+    #[arg(long)]
+    pub(super) revoke: bool,
 }
 
 #[derive(Debug, Args)]

@@ -105,7 +105,7 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
     let slug = app.slug.as_deref().unwrap_or(&app.name);
     output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;
     let place = if app.store == StoreKind::Memory.as_str() {
-        "the agent's memory, until the agent ends".to_owned()
+        "the agent's memory, until the agent ends or is locked".to_owned()
     } else {
         // Which keyring that is, when the agent says so.
         match session.agent.status() {

@@ -13,6 +13,7 @@ mod failure;
 mod git_config;
 mod json;
 mod leases;
+mod lock;
 mod login;
 mod logout;
 mod output;
@@ -114,6 +115,8 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Token(token) => token::run(&session, &token)?,
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
+        Command::Lock(arguments) => lock::lock(&session, &arguments)?,
+        Command::Unlock => lock::unlock(&session)?,
         Command::Apps(apps) => apps::list(&session, &apps)?,
         Command::Installations(installations) => {
             apps::list_installations(&session, &installations)?;

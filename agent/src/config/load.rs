@@ -26,6 +26,11 @@ const MIN_MIN_TTL: Duration = Duration::from_secs(2 * 60);
 /// A token lives an hour; a longer minimum could never be met.
 pub const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
 
+/// A shorter one would lock between a question and its answer.
+const MIN_LOCK_AFTER: Duration = Duration::from_secs(1);
+/// What stands where a time could stand and none is wanted.
+const NEVER: &str = "never";
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -110,6 +115,7 @@ struct RawConfig {
 struct RawAgent {
     min_ttl: Option<Spanned<String>>,
     revoke_on_stop: bool,
+    lock_after: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -206,13 +212,22 @@ fn check(raw: &RawConfig) -> Result<Config, Mistake> {
 fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
     let mut settings = Settings { revoke_on_stop: raw.revoke_on_stop, ..Settings::default() };
     if let Some(min_ttl) = &raw.min_ttl {
-        let parsed = min_ttl.get_ref().parse::<jiff::SignedDuration>().ok();
-        let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
-        settings.min_ttl = parsed
+        settings.min_ttl = duration(min_ttl.get_ref())
             .filter(|duration| (MIN_MIN_TTL..=MAX_MIN_TTL).contains(duration))
             .ok_or_else(|| mistake(min_ttl, "min_ttl must be a time from \"2m\" to \"50m\", such as \"10m\""))?;
     }
+    if let Some(lock_after) = raw.lock_after.as_ref().filter(|lock_after| lock_after.get_ref() != NEVER) {
+        let after = duration(lock_after.get_ref()).filter(|after| *after >= MIN_LOCK_AFTER);
+        settings.lock_after = Some(after.ok_or_else(|| {
+            mistake(lock_after, "lock_after must be \"never\" or a time of at least a second, such as \"8h\"")
+        })?);
+    }
     Ok(settings)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    parsed.and_then(|duration| Duration::try_from(duration).ok())
 }
 
 fn app(raw: &RawApp) -> Result<App, Mistake> {

@@ -32,12 +32,14 @@ pub struct Settings {
     pub min_ttl: Duration,
     /// Kill all tokens at GitHub when the agent stops.
     pub revoke_on_stop: bool,
+    /// Lock when nobody has needed a token for that long; `None` is never.
+    pub lock_after: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         // git-lfs keeps a token for as long as it runs, and a long clone sends several requests with one.
-        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false }
+        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false, lock_after: None }
     }
 }
 

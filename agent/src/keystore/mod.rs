@@ -99,6 +99,12 @@ impl KeyStores {
         self.memory().contains_key(id)
     }
 
+    /// Wipes the keys that are in the agent's memory and nowhere else. What a keyring holds stays there.
+    pub fn forget(&self) {
+        // Dropped outside the lock: wiping is work.
+        drop(std::mem::take(&mut *self.memory()));
+    }
+
     /// Deletes a key. False when there was none.
     pub async fn delete(&self, store: StoreKind, id: &KeyId) -> Result<bool, StoreError> {
         match store {

@@ -25,7 +25,7 @@ use crate::config::{self, PathsError};
 
 pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure, tell_misplaced};
 
-/// How often the agent looks whether its socket is still its own. One that was removed by mistake is made again: the agent may
+/// How often the agent looks whether it has been unused for long enough to lock, and whether its socket is still its own. One that was removed by mistake is made again: the agent may
 /// hold keys that are nowhere else. An agent whose whole place is gone, at logout for example, has no clients any more and leaves.
 const DISPLACED_CHECK: Duration = Duration::from_secs(5);
 
@@ -111,21 +111,24 @@ where
     loop {
         tokio::select! {
             () = &mut serving => break,
-            _ = check.tick() => match place.standing() {
-                Standing::Ours => {}
-                Standing::Unmarked => match place.mark_again() {
-                    Ok(listener) => {
-                        warn!("the socket was removed and is made again");
-                        // Full only if the one before has not even been looked at; it is tried again at the next tick.
-                        let _ = listeners.try_send(listener);
+            _ = check.tick() => {
+                broker.lock_if_unused();
+                match place.standing() {
+                    Standing::Ours => {}
+                    Standing::Unmarked => match place.mark_again() {
+                        Ok(listener) => {
+                            warn!("the socket was removed and is made again");
+                            // Full only if the one before has not even been looked at; it is tried again at the next tick.
+                            let _ = listeners.try_send(listener);
+                        }
+                        Err(error) => warn!(%error, "the socket was removed and cannot be made again"),
+                    },
+                    Standing::Lost => {
+                        warn!("the place of the socket is gone");
+                        stop.send_replace(true);
                     }
-                    Err(error) => warn!(%error, "the socket was removed and cannot be made again"),
-                },
-                Standing::Lost => {
-                    warn!("the place of the socket is gone");
-                    stop.send_replace(true);
                 }
-            },
+            }
         }
     }
     ready::tell_stopping();

@@ -9,8 +9,8 @@ use tracing::info;
 use crate::broker::Broker;
 use crate::model::Caller;
 
-/// Turns SIGTERM and SIGINT into a stop that lets requests finish, and SIGHUP into a reload: a closed terminal must not end an
-/// agent.
+/// Turns SIGTERM and SIGINT into a stop that lets requests finish, SIGHUP into a reload (a closed terminal must not end an agent),
+/// and SIGUSR1 into a lock: it makes ssh-agent forget its keys, too.
 #[cfg(unix)]
 pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Result<()> {
     use ghapp_protocol::message::Reply;
@@ -19,6 +19,7 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut panic_button = signal(SignalKind::user_defined1())?;
     let stop = stop.clone();
     tokio::spawn(async move {
         loop {
@@ -28,6 +29,7 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
                 _ = hangup.recv() => if let Reply::Error(error) = broker.reload() {
                     warn!(%error, "the configuration was not read again");
                 },
+                _ = panic_button.recv() => broker.lock_at_once(),
             }
         }
         tokio::select! {

@@ -57,6 +57,14 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
             })
             .await
         }
+        Call::Lock(lock) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the agent is locked and goes on revoking; see later: ghapp status", async move {
+                broker.lock(lock, &caller).await
+            })
+            .await
+        }
+        Call::Unlock {} => broker.unlock(caller),
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),

@@ -151,6 +151,12 @@ impl TokenCache {
         Some(lease)
     }
 
+    /// Drops all tokens; later ones go on being counted from where these ended.
+    pub fn clear(&mut self) {
+        let last_id = self.last_id;
+        *self = Self { last_id, ..Self::default() };
+    }
+
     /// The tokens that are alive, in the order of their minting.
     pub fn live(&self, now: Moment) -> impl Iterator<Item = &TokenLease> {
         self.leases.values().filter(move |lease| lease.lives(Duration::ZERO, now))
@@ -270,6 +276,17 @@ mod tests {
         assert!(cache.retire(id).is_some());
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(cache.live(clock.now()).count(), 1);
+    }
+
+    #[test]
+    fn a_cleared_cache_serves_and_lists_nothing_and_names_no_two_tokens_alike() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        let first = cache.put(scope("web"), minted("a", &clock)).id;
+        cache.clear();
+        assert_eq!(served(&mut cache, "web", &clock), None);
+        assert_eq!(cache.live(clock.now()).count(), 0);
+        assert!(cache.erase(&TokenHash::of(b"a")).is_none());
+        assert_ne!(cache.put(scope("web"), minted("b", &clock)).id, first);
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn usage_errors_are_2_and_unfinished_commands_are_unknown() {
         &["token", "acme/web", "--json", "--header"],
         &["--socket", "relative.sock", "leases"],
         &["exec", "--", "true"],
-        &["lock"],
+        &["doctor"],
     ] {
         let ended = home.run(arguments);
         assert_eq!(ended.code, 2, "{arguments:?}: {ended:?}");

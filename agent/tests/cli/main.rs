@@ -5,6 +5,7 @@
 mod agent;
 mod errors;
 mod listings;
+mod lock;
 mod login;
 mod setup_git;
 mod support;

@@ -122,6 +122,14 @@ pub struct Revoke {
     pub all: bool,
 }
 
+/// Makes the agent forget tokens and keys, and use none until it is unlocked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Kill the tokens at GitHub first.
+    #[serde(default)]
+    pub revoke: bool,
+}
+
 /// Asks for the installations of an App.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallationsCall {

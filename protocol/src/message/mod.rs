@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use call::{Erase, Get, InstallationsCall, LeaseId, Login, Logout, Revoke, Stop, TokenCall, Which};
+pub use call::{Erase, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which};
 pub use reply::{
-    AppStatus, InstallationStatus, Lease, LeaseStatus, LoggedOut, RequestedBy, Revoked, Route, Status, StoreStatus,
-    TokenReply,
+    AppStatus, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route, Status,
+    StoreStatus, TokenReply,
 };
 
 use crate::error::WireError;
@@ -76,6 +76,10 @@ pub enum Call {
     Revoke(Revoke),
     /// The installations of an App, a page at a time.
     Installations(InstallationsCall),
+    /// Forget tokens and keys, and use none until told otherwise.
+    Lock(Lock),
+    /// Use keys again.
+    Unlock {},
     /// A call that a newer client knows and this build does not.
     #[serde(other)]
     Unknown,
@@ -166,6 +170,10 @@ pub enum Reply {
         #[serde(default)]
         more: bool,
     },
+    /// Tokens and keys are forgotten, and none is used.
+    Locked(Locked),
+    /// Keys are used again.
+    Unlocked {},
     /// It failed.
     Error(WireError),
     /// A reply that a newer agent knows and this build does not.

@@ -149,6 +149,20 @@ pub struct LoggedOut {
     pub key_deleted: bool,
 }
 
+/// What locking did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// Tokens killed at GitHub first.
+    #[serde(default)]
+    pub revoked: usize,
+    /// Tokens that GitHub could not be told about; they die with their hour.
+    #[serde(default)]
+    pub not_revoked: usize,
+    /// Apps whose only key was in the agent's memory: they need another login.
+    #[serde(default)]
+    pub login_needed: Vec<String>,
+}
+
 /// How the agent is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
