@@ -13,7 +13,7 @@
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
 //!    token patience
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
-//! 1  model      clock      regular_file        nouns, and what every room may use
+//! 1  model    clock    regular_file    memory   nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 
@@ -27,6 +27,7 @@ pub mod installation;
 pub mod keystore;
 pub mod lifecycle;
 pub mod lineage;
+pub mod memory;
 pub mod model;
 pub mod numbers;
 pub mod patience;

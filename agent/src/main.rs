@@ -6,10 +6,15 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Parser};
 use ghapp_agent::lifecycle::{self, Outcome, Start};
+use ghapp_agent::memory::WipingAllocator;
 use ghapp_agent::{config, server};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::hardening;
 use tracing_subscriber::EnvFilter;
+
+/// Not for the other two programs: they end, and a new process never sees the memory of an old one.
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator;
 
 /// Exit code when another agent serves the endpoint already: no failure, but no new agent either.
 const ALREADY_RUNNING: u8 = 23;

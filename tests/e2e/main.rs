@@ -17,6 +17,8 @@ mod hosts;
 mod keyring;
 mod lock;
 mod logins;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod memory;
 mod patience;
 mod peers;
 mod rules;

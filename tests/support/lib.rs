@@ -9,8 +9,11 @@ pub mod git;
 pub mod github;
 #[cfg(unix)]
 pub mod keyring;
+#[cfg(unix)]
+pub mod memory;
 pub mod process;
 pub mod sandbox;
+pub mod secrets;
 pub mod tls;
 pub mod tools;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::memory;
 use crate::model::{KeyId, PrivateKey, StoreKind};
 
 /// How long a keyring may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
@@ -87,10 +88,13 @@ impl KeyStores {
                 };
                 self.keyring.run_or_undo(DEADLINE, move |keyring| keyring.save(&id, &key), undo).await
             }
-            StoreKind::Memory => match self.memory().insert(id.clone(), key) {
-                Some(_) => Ok(Saved::WasThere),
-                None => Ok(Saved::Now),
-            },
+            StoreKind::Memory => {
+                memory::keep_out_of_swap(key.expose());
+                match self.memory().insert(id.clone(), key) {
+                    Some(_) => Ok(Saved::WasThere),
+                    None => Ok(Saved::Now),
+                }
+            }
         }
     }
 

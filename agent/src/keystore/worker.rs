@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error};
 use tokio::sync::oneshot;
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_stack};
 
 use super::{Saved, StoreError, os, stored_form};
 use crate::model::PrivateKey;
@@ -20,6 +20,9 @@ use crate::model::PrivateKey;
 const SERVICE: &str = "ghapp";
 /// Most threads that may hang in a keyring at once. Beyond that the keyring is taken for dead until one comes back.
 const MAX_THREADS: usize = 4;
+
+/// How much of its stack the thread wipes after a call: what deciphers a key for the session bus leaves pieces of it there.
+const STACK: usize = 256 * 1024;
 
 type Job = Box<dyn FnOnce(&mut Keyring) + Send>;
 
@@ -117,11 +120,18 @@ fn start_thread(threads: &Arc<AtomicUsize>) -> Result<Thread, StoreError> {
         let mut keyring = Keyring::default();
         // Ends when nobody can send any more: the worker gave this thread up, or the agent ends.
         while let Ok(job) = receiver.recv() {
-            job(&mut keyring);
+            run(job, &mut keyring);
+            zeroize_stack::<STACK>();
         }
     });
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     spawned.map(|_| Thread { number, jobs }).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+/// Not inlined, so that what it leaves on the stack lies where [`zeroize_stack`] wipes.
+#[inline(never)]
+fn run(job: Job, keyring: &mut Keyring) {
+    job(keyring);
 }
 
 /// Counts a thread for as long as it lives, however it ends.

@@ -262,6 +262,11 @@ impl GitHub {
         self.simulator.lock().mints.clone()
     }
 
+    /// All app JWTs that were sent so far, whatever became of them.
+    pub fn jwts(&self) -> Vec<String> {
+        self.simulator.lock().jwts.iter().cloned().collect()
+    }
+
     /// How many TLS connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.simulator.lock().connections

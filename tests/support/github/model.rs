@@ -118,6 +118,7 @@ pub(super) struct State {
     pub(super) tokens: HashMap<String, Token>,
     pub(super) calls: Calls,
     pub(super) mints: Vec<Mint>,
+    pub(super) jwts: BTreeSet<String>,
     pub(super) faults: Faults,
     pub(super) connections: usize,
     /// Addresses of the store for large files that were handed out.
@@ -141,6 +142,7 @@ impl State {
             tokens: HashMap::new(),
             calls: Calls::default(),
             mints: Vec::new(),
+            jwts: BTreeSet::new(),
             faults: Faults::default(),
             connections: 0,
             lfs_addresses: HashMap::new(),

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Answer, Refusal, set_header, text_answer};
+use super::auth;
 use super::calls::Calls;
 use super::fault::{self, Fault, Step};
 use super::lfs;
@@ -61,8 +62,14 @@ impl Simulator {
         waited.expect("nothing panics while it holds the simulator's state").0
     }
 
-    fn arrived(&self, route: &Route, line: String) -> (usize, Vec<Step>) {
+    fn arrived(&self, route: &Route, parts: &Parts) -> (usize, Vec<Step>) {
+        let line = format!("{} {}", parts.method, parts.uri);
         let mut state = self.lock();
+        if let Some((_, jwt)) =
+            auth::authorization(&parts.headers).filter(|(_, credential)| auth::looks_like_jwt(credential))
+        {
+            state.jwts.insert(jwt.to_owned());
+        }
         let endpoint = route.endpoint();
         let place = state.calls.arrived(endpoint, line);
         let steps = state.faults.take(endpoint);
@@ -162,7 +169,7 @@ impl std::error::Error for Cut {}
 async fn carry_out(simulator: &Simulator, request: Request<Incoming>) -> Result<Answer, Cut> {
     let (parts, body) = request.into_parts();
     let route = Route::of(&parts.method, parts.uri.path());
-    let (place, steps) = simulator.arrived(&route, format!("{} {}", parts.method, parts.uri));
+    let (place, steps) = simulator.arrived(&route, &parts);
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Cut)?.to_bytes();
 
     let mut scripted = None;

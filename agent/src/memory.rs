@@ -1,0 +1,81 @@
+//! Memory that held a secret is wiped when it is freed, whoever used it; and keys that stay in memory stay out of swap.
+//!
+//! Our own types wipe themselves. The libraries between them and the network do not: a token passes through the buffers of HTTP,
+//! TLS and JSON, a key through those of the session bus. Each of them is a piece of the heap that is given back one day, and that
+//! is where this looks. It does not reach stacks (the keyring's thread wipes its own) and the heap of C libraries (aws-lc wipes
+//! its own).
+
+// The one place of the agent with unsafe code on all systems: an allocator is a contract that the compiler cannot check.
+#![expect(unsafe_code, reason = "an allocator and a system call that takes addresses")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// The system's allocator, which wipes what it takes back.
+///
+/// It costs a `memset` per deallocation, and growing a large buffer copies it; nothing that can be seen beside a system call.
+#[derive(Debug, Default)]
+pub struct WipingAllocator;
+
+// SAFETY: every block comes from `System` and goes back to it with the layout that it was asked for with. `realloc` is the
+// trait's own: it allocates, copies and deallocates, and so wipes the old block.
+unsafe impl GlobalAlloc for WipingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are the ones that `System` needs.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the same.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block is as large as its layout says, and nobody else looks at it any more. Once it is written it is
+        // initialized; the barrier keeps the compiler from leaving out writes that nothing reads.
+        unsafe {
+            block.write_bytes(0, layout.size());
+            zeroize::optimization_barrier(std::slice::from_raw_parts(block, layout.size()));
+            System.dealloc(block, layout);
+        }
+    }
+}
+
+/// Keeps the pages of a secret from being written to swap, where the system allows it. It is no reason to fail: many systems
+/// grant 64 KiB, some none.
+///
+/// Nothing is unlocked again: a page holds more than one secret, and there are only as many pages as there were keys.
+#[cfg(unix)]
+pub fn keep_out_of_swap(secret: &[u8]) {
+    let address = secret.as_ptr().cast_mut().cast();
+    // SAFETY: the call changes nothing in the pages, and they are mapped, since the slice is in them.
+    if let Err(error) = unsafe { rustix::mm::mlock(address, secret.len()) } {
+        tracing::debug!(%error, "a key may be written to swap");
+    }
+}
+
+/// Not asked for here.
+#[cfg(not(unix))]
+pub fn keep_out_of_swap(_secret: &[u8]) {}
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::{GlobalAlloc, Layout, System};
+
+    use super::WipingAllocator;
+
+    #[test]
+    fn a_block_that_grows_keeps_its_content_and_one_that_is_made_zeroed_is_zeroed() {
+        let layout = Layout::from_size_align(64, 8).unwrap();
+        // SAFETY: each block is used within its layout and given back once.
+        unsafe {
+            let block = WipingAllocator.alloc(layout);
+            block.write_bytes(7, 64);
+            let larger = WipingAllocator.realloc(block, layout, 4096);
+            assert_eq!(std::slice::from_raw_parts(larger, 64), [7; 64]);
+            WipingAllocator.dealloc(larger, Layout::from_size_align(4096, 8).unwrap());
+            let zeroed = WipingAllocator.alloc_zeroed(layout);
+            assert_eq!(std::slice::from_raw_parts(zeroed, 64), [0; 64]);
+            System.dealloc(zeroed, layout);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What is in the agent's memory, seen by root: secrets while they are needed, and none once it is locked.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ghapp_tests::github::Endpoint;
+use ghapp_tests::keyring::{self, Keyring};
+use ghapp_tests::secrets::Secrets;
+use ghapp_tests::tools::can_become_another_user;
+use ghapp_tests::{Desk, memory, process};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What the agent's memory holds of the desk's secrets.
+fn found(desk: &Desk) -> BTreeMap<&'static str, usize> {
+    memory::secrets_in(desk.agent().expect("it runs").pid, &Secrets::of(desk))
+}
+
+/// Waits for connections to be closed and tasks to end; what is still there then stays there.
+#[track_caller]
+fn assert_gone(desk: &Desk, names: &[&str]) {
+    let deadline = Instant::now() + process::DEADLINE / 4;
+    loop {
+        let mut found = found(desk);
+        found.retain(|name, _| names.contains(name));
+        if found.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "in memory: {found:?}");
+    }
+}
+
+/// Everything that brings a secret into the agent.
+fn use_everything(desk: &Desk) {
+    desk.clone("acme/web").ok();
+    desk.ghapp(["token", "acme/api", "--permissions", "contents=read"]).ok();
+    desk.ghapp(["installations", "--refresh"]).ok();
+    let token = desk.token("acme/web");
+    desk.github.revoke_token(&token);
+    desk.git_in("web", ["fetch"]).failed(); // git erases it
+    desk.git_in("web", ["fetch"]).ok();
+    desk.ghapp(["revoke", "L2"]).ok();
+}
+
+#[test]
+fn after_a_lock_neither_key_nor_token_nor_jwt_is_in_memory() {
+    if !can_become_another_user() {
+        return;
+    }
+    let desk = Desk::ready();
+    use_everything(&desk);
+    let before = found(&desk);
+    for secret in ["key", "token", "JWT"] {
+        assert!(before.contains_key(secret), "this test could not fail: {before:?}");
+    }
+    desk.ghapp(["lock"]).ok();
+    assert_gone(&desk, &["key", "token", "JWT"]);
+}
+
+#[test]
+fn after_a_signal_neither_key_nor_token_nor_jwt_is_in_memory() {
+    if !can_become_another_user() {
+        return;
+    }
+    let desk = Desk::ready();
+    use_everything(&desk);
+    let pid = Pid::from_raw(i32::try_from(desk.agent().unwrap().pid).unwrap()).unwrap();
+    kill_process(pid, Signal::USR1).unwrap();
+    assert_gone(&desk, &["key", "token", "JWT"]);
+    assert!(desk.agent().unwrap().locked);
+}
+
+#[test]
+fn a_mint_that_meets_a_lock_leaves_nothing_behind() {
+    if !can_become_another_user() {
+        return;
+    }
+    let desk = Desk::ready();
+    desk.token("acme/web");
+    let hold = desk.github.hold(Endpoint::Mint);
+    std::thread::scope(|scope| {
+        let fill = scope.spawn(|| desk.fill("acme/api"));
+        desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 2);
+        desk.ghapp(["lock"]).ok();
+        hold.release();
+        fill.join().unwrap().failed();
+    });
+    assert_eq!(desk.github.mints().len(), 2);
+    assert_gone(&desk, &["key", "token", "JWT"]);
+}
+
+#[test]
+fn a_key_from_the_keyring_is_in_memory_only_while_it_signs() {
+    if !can_become_another_user() || !keyring::available() {
+        return;
+    }
+    let mut desk = Desk::new();
+    let _keyring = Keyring::start(&mut desk);
+    desk.log_in("keyring").ok();
+    desk.set_up_git();
+    use_everything(&desk);
+    assert!(found(&desk).contains_key("token"));
+    assert_gone(&desk, &["key"]);
+    desk.ghapp(["lock"]).ok();
+    assert_gone(&desk, &["key", "token", "JWT"]);
+}
+
+#[test]
+fn a_key_that_stays_in_memory_is_kept_out_of_swap_where_that_is_allowed() {
+    let desk = Desk::ready();
+    let pid = desk.agent().unwrap().pid;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim();
+    let allowed = limits.lines().any(|line| line.starts_with("Max locked memory") && !line.contains(" 0 "));
+    assert_eq!(locked != "0 kB", allowed, "{locked} of {limits}");
+}

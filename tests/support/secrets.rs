@@ -1,0 +1,69 @@
+//! What must not be found where it does not belong: the private key, tokens and app JWTs of a desk, in every form they take.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Desk;
+
+/// Where the public part of an RSA-2048 key in PKCS#1 DER form ends: a header, the version, the modulus and the exponent.
+const PRIVATE_FROM: usize = 4 + 3 + (4 + 257) + 5 + 4;
+/// A piece of a key or token that long is found by no accident.
+const PIECE: usize = 24;
+
+/// Bytes to look for, each with the name of the secret that they are part of.
+pub struct Secrets {
+    pieces: Vec<(&'static str, Vec<u8>)>,
+    /// By the first two bytes, so that most places are passed over at once.
+    begins: Vec<bool>,
+}
+
+impl Secrets {
+    /// All secrets of a desk so far.
+    pub fn of(desk: &Desk) -> Secrets {
+        let mut pieces = Vec::new();
+        let base64: String = desk.app.pem().lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(&base64).expect("the simulator writes PEM");
+        for piece in der[PRIVATE_FROM..].chunks_exact(PIECE).step_by(2) {
+            pieces.push(("key", piece.to_vec()));
+            // As a number in memory, lowest byte first.
+            pieces.push(("key", piece.iter().rev().copied().collect()));
+        }
+        for piece in base64.as_bytes()[PRIVATE_FROM * 4 / 3 + 4..].chunks_exact(2 * PIECE) {
+            pieces.push(("key", piece.to_vec()));
+        }
+        for mint in desk.github.mints() {
+            // The end, where no two tokens are alike; and as git's front gets it.
+            pieces.push(("token", mint.token.as_bytes()[mint.token.len() - PIECE..].to_vec()));
+            let basic = STANDARD.encode(format!("x-access-token:{}", mint.token));
+            pieces.push(("token", basic.as_bytes()[basic.len() - PIECE - 8..basic.len() - 8].to_vec()));
+        }
+        for jwt in desk.github.jwts() {
+            pieces.push(("JWT", jwt.as_bytes()[jwt.len() - PIECE..].to_vec()));
+        }
+        let mut begins = vec![false; 1 << 16];
+        for (_, piece) in &pieces {
+            begins[begin(piece[0], piece[1])] = true;
+        }
+        Secrets { pieces, begins }
+    }
+
+    /// How many places in these bytes hold a piece of a secret, by its name.
+    pub fn found_in(&self, bytes: &[u8]) -> BTreeMap<&'static str, usize> {
+        let mut found = BTreeMap::new();
+        for (at, pair) in bytes.windows(2).enumerate() {
+            if !self.begins[begin(pair[0], pair[1])] {
+                continue;
+            }
+            for (name, _) in self.pieces.iter().filter(|(_, piece)| bytes[at..].starts_with(piece)) {
+                *found.entry(*name).or_default() += 1;
+            }
+        }
+        found
+    }
+}
+
+fn begin(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
