@@ -13,8 +13,12 @@ mod control;
 mod dead_tokens;
 mod discovery;
 mod fresh_tokens;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod hardening;
 mod hosts;
 mod keyring;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod limits;
 mod lock;
 mod logins;
 #[cfg(target_os = "linux")] // it looks into /proc
