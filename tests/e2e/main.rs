@@ -28,6 +28,7 @@ mod peers;
 mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;
+#[cfg(target_os = "linux")] // it looks into /proc
 mod secrets;
 mod sick_agents;
 mod which;

@@ -1,90 +1,240 @@
-//! No token, no JWT and no key in anything that is written, printed or visible to other processes.
+//! No token, no JWT and no key in anything that is written, printed or visible to other processes, whatever happens.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
-use ghapp_tests::process;
+use ghapp_tests::github::{Endpoint, Fault};
+use ghapp_tests::process::{self, Output};
+use ghapp_tests::secrets::Secrets;
 use ghapp_tests::{Desk, binary};
 
-#[test]
-fn nothing_secret_is_logged_printed_or_visible() {
-    let mut seen = Vec::new();
-    let desk = Desk::new();
-    let trace = desk.path("trace.log");
-    // At the highest level that there is, for all three programs.
-    let run = |program: &str, arguments: &[&str], input: &[u8]| {
-        let mut command = desk.command(program);
-        command.env("GHAPP_TRACE", &trace).args(arguments);
-        process::run(&mut command, input)
-    };
-    let ghapp = binary("ghapp").display().to_string();
-    let id = desk.app.app_id.to_string();
-    let ca_file = desk.github.ca_file().display().to_string();
-    let login = [
-        "login",
-        "--pem",
-        "-",
-        "--app-id",
-        &id,
-        "--host",
-        desk.github.host(),
-        "--ca-file",
-        &ca_file,
-        "--store",
-        "memory",
-    ];
-    let outcomes = [
-        run(&ghapp, &login, desk.app.pem().as_bytes()),
-        run(&ghapp, &["setup-git", "--host", desk.github.host()], b""),
-        run("git", &["clone", &desk.github.clone_url("acme/web")], b""),
-        run(&ghapp, &["status"], b""),
-        run(&ghapp, &["status", "--json"], b""),
-        run(&ghapp, &["leases"], b""),
-        run(&ghapp, &["leases", "--json"], b""),
-        run(&ghapp, &["-v", "token", "octo/none"], b""),
-        run(&ghapp, &["login", "--pem", "-", "--app-id", "1"], b"-----BEGIN RSA PRIVATE KEY-----\ngarbage\n"),
-    ];
-    for outcome in &outcomes {
-        seen.push(outcome.stdout());
-        seen.push(outcome.stderr());
-    }
-    let token = desk.token("acme/web");
-    desk.github.revoke_token(&token);
-    let failed = run("git", &["-C", "web", "fetch"], b"");
-    seen.extend([failed.stdout(), failed.stderr()]);
-    let pid = desk.agent().unwrap().pid;
-    for file in ["cmdline", "environ"] {
-        // Only root may read the environment of a process that made itself undumpable.
-        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        seen.push(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    desk.stop_agent();
-    for file in [trace, desk.audit_file(), desk.config_file()] {
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(!text.is_empty(), "{} would prove nothing", file.display());
-        seen.push(text);
+/// A secret that GitHub or a client puts where it does not belong.
+const CANARY: &str = "ghs_canaryThatNobodyMayRepeat";
+/// How often the processes are looked at. A helper lives for some milliseconds.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A desk that writes down everything that it sees.
+struct Witness {
+    desk: Desk,
+    seen: Vec<(String, Vec<u8>)>,
+}
+
+impl Witness {
+    /// With all three programs at the highest level that there is.
+    fn new() -> Witness {
+        let mut desk = Desk::new();
+        let trace = desk.path("trace.log");
+        desk.set_env("GHAPP_TRACE", trace);
+        Witness { desk, seen: Vec::new() }
     }
 
-    let key_line = desk.app.pem().lines().nth(5).unwrap().to_owned();
-    let secrets = [token.as_str(), &token[..24], "ghs_", "eyJ", "PRIVATE KEY-----", &key_line];
-    for text in &seen {
-        for secret in secrets {
-            // The only marker that may be shown is the one in the error about a PEM; it is no part of one.
-            assert!(!text.contains(secret), "a secret ({} characters) in: {text}", secret.len());
+    fn note(&mut self, outcome: &Output) {
+        self.seen.push((format!("stdout of {}", outcome.command), outcome.stdout.clone()));
+        self.seen.push((format!("stderr of {}", outcome.command), outcome.stderr.clone()));
+    }
+
+    fn ghapp(&mut self, arguments: &[&str], input: &[u8]) {
+        let mut command = self.desk.command(binary("ghapp"));
+        let outcome = process::run(command.arg("-v").args(arguments), input);
+        self.note(&outcome);
+    }
+
+    fn git(&mut self, arguments: &[&str]) -> bool {
+        let outcome = self.desk.git(arguments.iter().copied());
+        self.note(&outcome);
+        outcome.status.success()
+    }
+
+    /// Runs the helper; its answer to a `get` is what a token is for, and is not looked at.
+    fn helper(&mut self, operation: &str, request: &str) {
+        let mut command = self.desk.command(binary("git-credential-ghapp"));
+        let mut outcome = process::run(command.arg(operation), request.as_bytes());
+        if operation == "get" {
+            outcome.stdout.clear();
+        }
+        self.note(&outcome);
+    }
+
+    fn log_in(&mut self, pem: &[u8], app_id: &str, host: &str) {
+        let ca_file = self.desk.github.ca_file().display().to_string();
+        let (login, place) = (["login", "--pem", "-", "--app-id", app_id], ["--host", host, "--ca-file", &ca_file]);
+        self.ghapp(&[login.as_slice(), &place, &["--store", "memory"]].concat(), pem);
+    }
+
+    fn keep_file(&mut self, file: &Path) {
+        let text = fs::read(file).expect("it is there");
+        assert!(!text.is_empty(), "{} would prove nothing", file.display());
+        self.seen.push((file.display().to_string(), text));
+    }
+
+    /// Bytes that are no request, on the agent's socket.
+    fn send(&self, bytes: &[u8]) {
+        let mut stream = UnixStream::connect(self.desk.endpoint().path()).expect("the agent runs");
+        let length = u32::try_from(bytes.len()).expect("it is short");
+        stream.write_all(&length.to_be_bytes()).and_then(|()| stream.write_all(bytes)).expect("it reads");
+    }
+
+    /// Everything that goes right and most of what goes wrong.
+    fn live_through_it(&mut self) {
+        let host = self.desk.github.host().to_owned();
+        let (app, pem) = (self.desk.app.app_id.to_string(), self.desk.app.pem().to_owned());
+        let other = self.desk.github.create_app("other-bot", "acme");
+        let closed = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+            listener.local_addr().expect("it has an address").port()
+        };
+        let path = |name: &str| format!("protocol=https\nhost={host}\npath={name}.git\n\n");
+
+        // Logins that fail: no key, half a key, another App's, a host that is not there, one that is not GitHub.
+        self.log_in(b"-----BEGIN RSA PRIVATE KEY-----\ngarbage\n", &app, &host);
+        self.log_in(&pem.as_bytes()[..1200], &app, &host);
+        self.log_in(pem.replace('\n', " ").replace("RSA PRIVATE", "EC PRIVATE").as_bytes(), &app, &host);
+        self.log_in(other.pem().as_bytes(), &app, &host);
+        self.log_in(pem.as_bytes(), "424242", &host);
+        self.log_in(pem.as_bytes(), &app, &format!("localhost:{closed}"));
+        self.desk.github.fault(Endpoint::AppGet, garbage(200), 1);
+        self.log_in(pem.as_bytes(), &app, &host);
+        self.desk.github.fault(Endpoint::AppGet, garbage(401), 1);
+        self.log_in(pem.as_bytes(), &app, &host);
+        // One that succeeds, and what follows.
+        self.log_in(pem.as_bytes(), &app, &host);
+        self.ghapp(&["setup-git", "--host", &host], b"");
+        assert!(self.git(&["clone", &self.desk.github.clone_url("acme/web")]));
+        for arguments in
+            [&["status"][..], &["status", "--json"], &["leases"], &["leases", "--json"], &["apps", "--json"]]
+        {
+            self.ghapp(arguments, b"");
+        }
+        self.ghapp(&["installations", "--refresh"], b"");
+        self.ghapp(&["which", "acme/web", "--json"], b"");
+        self.ghapp(&["token", "octo/none"], b"");
+        self.desk.ghapp_json(["token", "acme/web"]);
+        // A token that dies, and passwords of others.
+        let token = self.desk.token("acme/web");
+        self.desk.github.revoke_token(&token);
+        self.git(&["-C", "web", "fetch"]);
+        assert!(self.git(&["-C", "web", "fetch"]));
+        for operation in ["erase", "store", "capability", "nonsense"] {
+            self.helper(operation, &format!("protocol=https\nhost={host}\nusername=mona\npassword={CANARY}\n\n"));
+        }
+        self.helper("get", &format!("protocol=https\nhost={host}\npath={CANARY}\npassword={CANARY}\n\n"));
+        // Requests that make no sense.
+        self.send(format!("{{\"v\":1,\"client\":\"x\",\"call\":\"get\",\"host\":\"{CANARY}@x\"}}").as_bytes());
+        self.send(format!("{{\"v\":1,\"call\":\"{CANARY}\"").as_bytes());
+        self.send(CANARY.as_bytes());
+        // GitHub on a bad day.
+        for fault in [
+            garbage(201),
+            garbage(200),
+            garbage(401),
+            garbage(403),
+            garbage(422),
+            garbage(502),
+            Fault::Close,
+            Fault::LoseAnswer,
+        ] {
+            self.desk.github.fault(Endpoint::Mint, fault, 1);
+            self.helper("get", &path("acme/api"));
+            self.ghapp(&["revoke", "--all"], b"");
+        }
+        self.desk.github.remove_key(&self.desk.app, &pem);
+        self.ghapp(&["agent", "reload"], b"");
+        self.helper("get", &path("acme/api"));
+        self.helper("get", &path("acme/web"));
+        // The end of everything, and of the App's configuration.
+        self.keep_file(&self.desk.config_file());
+        self.ghapp(&["revoke", "L1"], b"");
+        self.ghapp(&["lock", "--revoke"], b"");
+        self.helper("get", &path("acme/web"));
+        self.ghapp(&["unlock"], b"");
+        self.ghapp(&["logout"], b"");
+        self.ghapp(&["agent", "stop", "--revoke"], b"");
+    }
+}
+
+/// An answer that is not what it should be and has a secret in it.
+fn garbage(status: u16) -> Fault {
+    Fault::Answer {
+        status,
+        headers: Vec::new(),
+        body: format!("{{\"token\":\"{CANARY}\",\"expires_at\":\"{CANARY}\", oops"),
+    }
+    .with_header("content-type", "application/json; charset=utf-8")
+}
+
+/// The command lines and environments of all processes of the sandbox, looked at all the time while `deeds` are done.
+fn watched(home: &str, deeds: impl FnOnce()) -> Vec<(String, Vec<u8>)> {
+    let (done, end) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let watcher = scope.spawn(move || {
+            let mut seen = Vec::new();
+            while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                look_at_processes(home, &mut seen);
+            }
+            seen
+        });
+        deeds();
+        drop(done);
+        watcher.join().expect("looking does not panic")
+    })
+}
+
+fn look_at_processes(home: &str, seen: &mut Vec<(String, Vec<u8>)>) {
+    for process in fs::read_dir("/proc").expect("this is Linux").flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let read = |file: &str| fs::read(process.path().join(file)).unwrap_or_default();
+        let environ = read("environ");
+        // Other sandboxes, and the machine's own processes, are not ours to judge.
+        if !String::from_utf8_lossy(&environ).contains(home) {
+            continue;
+        }
+        for (what, bytes) in [("command line", read("cmdline")), ("environment", environ)] {
+            if !seen.iter().any(|(_, known)| *known == bytes) {
+                seen.push((format!("{what} of {pid}"), bytes));
+            }
         }
     }
 }
 
 #[test]
-fn a_process_of_the_same_user_cannot_dump_the_agent() {
-    let desk = Desk::ready();
-    let pid = desk.agent().unwrap().pid;
-    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"));
-    if let Ok(limits) = limits {
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        let values: Vec<_> = core.split_whitespace().rev().skip(1).take(2).collect();
-        assert_eq!(values, ["0", "0"], "{core}");
+fn nothing_secret_is_logged_printed_or_visible_whatever_goes_wrong() {
+    let mut witness = Witness::new();
+    let home = witness.desk.home().display().to_string();
+    let processes = watched(&home, || witness.live_through_it());
+    let looked_at = |program: &str| {
+        processes
+            .iter()
+            .any(|(what, bytes)| what.starts_with("command") && String::from_utf8_lossy(bytes).contains(program))
+    };
+    for program in ["ghapp-agent", "git-credential-ghapp", "git-remote-https", "login"] {
+        assert!(looked_at(program), "no process of {program} was seen");
     }
-    // The kernel gives the files of an undumpable process to root.
-    let owner = std::fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid();
-    assert_eq!(owner, 0);
+    for file in ["trace.log", "home/.local/state/ghapp/audit.jsonl", "home/.gitconfig"] {
+        witness.keep_file(&witness.desk.path(file));
+    }
+    let Witness { desk, mut seen } = witness;
+    seen.extend(processes);
+    let trace = fs::read_to_string(desk.path("trace.log")).unwrap();
+    assert!(trace.contains("DEBUG") && trace.contains("answer: "), "the agent and the helper traced");
+
+    let secrets = Secrets::of(&desk);
+    // What is found must be findable.
+    let mint = desk.github.mints().remove(0);
+    assert_eq!(secrets.found_in(mint.token.as_bytes()).keys().collect::<Vec<_>>(), [&"token"]);
+    assert_eq!(secrets.found_in(desk.github.jwts()[0].as_bytes()).keys().collect::<Vec<_>>(), [&"JWT"]);
+    let one_line: String = desk.app.pem().split('\n').filter(|line| !line.starts_with('-')).collect();
+    assert_eq!(secrets.found_in(one_line.as_bytes()).keys().collect::<Vec<_>>(), [&"key"]);
+    for (place, bytes) in &seen {
+        let text = String::from_utf8_lossy(bytes);
+        let found = secrets.found_in(bytes);
+        assert!(found.is_empty(), "{found:?} in the {place}: {text}");
+        for mark in ["ghs_", "eyJ", "PRIVATE KEY-----", CANARY] {
+            assert!(!text.contains(mark), "{mark} in the {place}: {text}");
+        }
+    }
 }
