@@ -112,5 +112,5 @@ fn a_key_that_stays_in_memory_is_kept_out_of_swap_where_that_is_allowed() {
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
     let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim();
     let allowed = limits.lines().any(|line| line.starts_with("Max locked memory") && !line.contains(" 0 "));
-    assert_eq!(locked != "0 kB", allowed, "{locked} of {limits}");
+    assert!(!allowed || locked != "0 kB", "{limits}");
 }

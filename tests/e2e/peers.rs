@@ -45,6 +45,7 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     };
     let answer = helper("exec \"$1\" get");
     assert_eq!(answer.ok().stdout(), "");
+    assert!(answer.stderr().starts_with("ghapp: "), "it ran, and was refused: {}", answer.stderr());
 
     // And the agent refuses him, whatever his program does: here one that checks nothing.
     let python = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); \
