@@ -180,6 +180,34 @@ fn a_login_that_meets_a_lock_leaves_no_key_and_no_app() {
 }
 
 #[test]
+fn a_key_that_the_keyring_gives_behind_the_lock_signs_nothing() {
+    if !keyring::available() {
+        return;
+    }
+    let mut desk = Desk::new();
+    let keyring = Keyring::start(&mut desk);
+    desk.log_in("keyring").ok();
+    desk.set_up_git();
+    desk.ghapp(["agent", "reload"]).ok(); // the JWT of the login is forgotten
+    let calls = desk.github.calls().len();
+    kill_process(keyring.pid(), Signal::STOP).unwrap();
+    thread::scope(|scope| {
+        let fill = scope.spawn(|| desk.fill("acme/web"));
+        // As soon as somebody waits for a key, nobody learns how the keyring is.
+        let deadline = Instant::now() + process::DEADLINE;
+        while desk.agent().unwrap().store.state != "silent" {
+            assert!(Instant::now() < deadline, "nobody asks the keyring");
+        }
+        desk.ghapp(["lock"]).ok();
+        kill_process(keyring.pid(), Signal::CONT).unwrap();
+        fill.join().unwrap().failed().stderr_contains("the agent is locked");
+    });
+    assert_eq!(desk.github.calls().len(), calls);
+    desk.ghapp(["unlock"]).ok();
+    desk.token("acme/web");
+}
+
+#[test]
 fn a_signal_locks_and_ends_nothing() {
     let desk = Desk::ready();
     desk.token("acme/web");
