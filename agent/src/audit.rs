@@ -3,9 +3,11 @@
 //!
 //! A thread of its own writes, so that no answer waits for a disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+mod reading;
+mod trail;
+
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +16,11 @@ use std::thread::JoinHandle;
 use ghapp_protocol::message::LeaseId;
 use ghapp_protocol::token_hash::TokenHash;
 use serde::Serialize;
-use tracing::error;
+use tracing::{error, warn};
+
+pub use reading::{Changes, Reading};
+use trail::{Appended, Trail};
+pub use trail::{KEPT, MAX_SIZE};
 
 /// Lines that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out.
 const QUEUE: usize = 4096;
@@ -80,6 +86,8 @@ pub struct Audit {
 struct Lost {
     count: AtomicU64,
     why: Mutex<String>,
+    /// How often the file was removed or replaced.
+    removals: AtomicU64,
 }
 
 impl Lost {
@@ -96,14 +104,24 @@ impl Lost {
 impl Audit {
     /// Opens the log for appending and starts its thread.
     pub fn open(path: PathBuf) -> io::Result<Self> {
-        let file = open_private(&path)?;
+        Self::over(Trail::open(path.clone(), MAX_SIZE)?, path)
+    }
+
+    fn over(mut trail: Trail, path: PathBuf) -> io::Result<Self> {
         let lost = Arc::new(Lost::default());
         let tally = Arc::clone(&lost);
         let (sender, receiver) = mpsc::sync_channel::<Record>(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            let mut file = file;
             for record in receiver {
-                if let Err(error) = append(&mut file, &record) {
+                let outcome = append(&mut trail, &record).and_then(|appended| match appended {
+                    Appended::Behind => Ok(appended),
+                    Appended::Anew => {
+                        warn!(file = %path.display(), "the audit log was removed or replaced and is made again");
+                        tally.removals.fetch_add(1, Ordering::Relaxed);
+                        append(&mut trail, &anew(record.ts))
+                    }
+                });
+                if let Err(error) = outcome {
                     error!(file = %path.display(), %error, "the audit log cannot be written");
                     tally.add(format!("cannot write {}: {error}", path.display()));
                 }
@@ -122,10 +140,14 @@ impl Audit {
         }
     }
 
-    /// How many decisions could not be written since the agent started, and why the last one could not. None: all are there.
+    /// What is missing in the log since the agent started, and why. None: everything is there.
     pub fn trouble(&self) -> Option<String> {
         let count = self.lost.count.load(Ordering::Relaxed);
+        let removed = self.lost.removals.load(Ordering::Relaxed) > 0;
         let what = match count {
+            0 if removed => {
+                return Some("the audit log was removed or replaced while the agent ran, and made again".to_owned());
+            }
             0 => return None,
             1 => "1 decision is".to_owned(),
             count => format!("{count} decisions are"),
@@ -144,26 +166,15 @@ impl Drop for Audit {
     }
 }
 
-fn append(file: &mut File, record: &Record) -> io::Result<()> {
+fn append(trail: &mut Trail, record: &Record) -> io::Result<Appended> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
-    // One write per line: whoever reads along, or a crash, meets whole lines.
-    file.write_all(&line)
+    trail.append(&line)
 }
 
-fn open_private(path: &Path) -> io::Result<File> {
-    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        options.mode(0o600);
-    }
-    #[cfg(not(unix))]
-    fs::create_dir_all(directory)?;
-    options.open(path)
+/// Says in a log that had to be made again that what was in it may be gone.
+fn anew(ts: String) -> Record {
+    Record { ts, call: "audit", outcome: "made_again".to_owned(), ..Record::default() }
 }
 
 #[cfg(test)]
@@ -172,20 +183,41 @@ mod tests {
 
     use super::{Audit, Record};
 
-    #[cfg(target_os = "linux")]
+    fn ended(audit: &mut Audit) {
+        drop(audit.sender.take());
+        audit.thread.take().unwrap().join().unwrap();
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_decision_that_cannot_be_written_is_told() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("audit.jsonl");
-        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        let mut audit = Audit::open(path).unwrap();
+        let mut audit = Audit::open(path.clone()).unwrap();
         assert_eq!(audit.trouble(), None);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
         audit.record(Record::default());
         audit.record(Record::default());
-        drop(audit.sender.take());
-        audit.thread.take().unwrap().join().unwrap();
+        ended(&mut audit);
         let trouble = audit.trouble().unwrap();
         assert!(trouble.starts_with("2 decisions are missing in the audit log: cannot write "), "{trouble}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_that_was_removed_says_so_when_it_is_made_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("audit.jsonl");
+        let mut audit = Audit::open(path.clone()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        audit.record(Record { outcome: "hit".to_owned(), ..Record::default() });
+        ended(&mut audit);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.lines().any(|line| line.contains("\"hit\"")), "{text}");
+        assert!(text.lines().any(|line| line.contains("\"made_again\"")), "{text}");
+        let trouble = audit.trouble().unwrap();
+        assert!(trouble.contains("removed or replaced"), "{trouble}");
     }
 
     #[test]

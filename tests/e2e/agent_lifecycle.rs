@@ -244,17 +244,3 @@ fn an_agent_that_cannot_start_leaves_nothing_half_made() {
         fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("s.")), "{left:?}");
 }
-
-#[cfg(target_os = "linux")]
-#[test]
-fn decisions_that_cannot_be_written_down_are_told() {
-    let desk = Desk::new();
-    fs::create_dir_all(desk.audit_file().parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink("/dev/full", desk.audit_file()).unwrap();
-    desk.log_in("memory").ok();
-    desk.set_up_git();
-    desk.token("acme/web");
-    let status = desk.ghapp(["status"]);
-    status.ok().stderr_contains("missing in the audit log: cannot write");
-    assert!(desk.ghapp_json(["status"])["audit_error"].as_str().unwrap().contains("audit.jsonl"));
-}

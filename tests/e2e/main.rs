@@ -4,6 +4,7 @@
 
 mod agent_lifecycle;
 mod apps_and_owners;
+mod audit_log;
 mod bad_input;
 mod clients;
 mod clone_and_push;

@@ -89,6 +89,8 @@ pub(super) enum Command {
     Lock(Lock),
     /// Let the agent use keys again
     Unlock,
+    /// Show the audit log: what was decided, for whom
+    Logs(Logs),
     /// List the configured Apps
     Apps(Listing),
     /// List the installations of the configured Apps
@@ -243,6 +245,18 @@ pub(super) struct Lock {
     /// Kill the tokens at GitHub first
     #[arg(long)]
     pub(super) revoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Go on with what is decided from now on
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Only what was decided since then, such as 2h or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod leases;
 mod lock;
 mod login;
 mod logout;
+mod logs;
 mod output;
 mod pem;
 mod revoke;
@@ -117,6 +118,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
         Command::Lock(arguments) => lock::lock(&session, &arguments)?,
         Command::Unlock => lock::unlock(&session)?,
+        Command::Logs(logs) => logs::run(&session, &logs)?,
         Command::Apps(apps) => apps::list(&session, &apps)?,
         Command::Installations(installations) => {
             apps::list_installations(&session, &installations)?;
