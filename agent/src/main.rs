@@ -34,6 +34,9 @@ struct Arguments {
     /// The process that --daemonize leaves behind
     #[arg(long, group = "mode", hide = true)]
     detached: bool,
+    /// The process for whose sake a private agent runs
+    #[arg(long, value_name = "PID", hide = true)]
+    patron: Option<u32>,
     /// Listen at this path instead of the user's own place
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -68,15 +71,15 @@ fn main() -> ExitCode {
         }
     };
     if arguments.daemonize {
-        return daemonize(&endpoint, &config_file);
+        return daemonize(&endpoint, &config_file, arguments.patron);
     }
     start_logging();
-    run(start, endpoint, config_file)
+    run(start, arguments.patron, endpoint, config_file)
 }
 
 /// Starts another process in the background and repeats its only line for whoever started this one.
-fn daemonize(endpoint: &Endpoint, config_file: &Path) -> ExitCode {
-    match lifecycle::detach(endpoint, config_file) {
+fn daemonize(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> ExitCode {
+    match lifecycle::detach(endpoint, config_file, patron) {
         Ok(Outcome::Ready) => {
             print_line(ghapp_protocol::start::READY_LINE);
             ExitCode::SUCCESS
@@ -89,14 +92,14 @@ fn daemonize(endpoint: &Endpoint, config_file: &Path) -> ExitCode {
     }
 }
 
-fn run(start: Start, endpoint: Endpoint, config_file: PathBuf) -> ExitCode {
+fn run(start: Start, patron: Option<u32>, endpoint: Endpoint, config_file: PathBuf) -> ExitCode {
     // One thread: measured faster than several for connections with one request each.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
-    let outcome = runtime.block_on(lifecycle::run(start, endpoint, config_file, server::serve));
+    let outcome = runtime.block_on(lifecycle::run(start, patron, endpoint, config_file, server::serve));
     // A keyring call may hang for ever; the agent ends all the same.
     runtime.shutdown_background();
     match outcome {

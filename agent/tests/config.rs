@@ -36,6 +36,7 @@ fn the_documented_example_is_understood() {
         min_ttl = "10m"
         revoke_on_stop = false
         lock_after = "8h"
+        idle_exit = "never"
         [[app]]
         name = "acme-bot"
         host = "GitHub.com"
@@ -66,6 +67,8 @@ fn every_mistake_has_its_place_and_the_nearest_valid_word() {
     mistake("[agent]\nmin_ttl = ^10\n", "invalid type");
     mistake("[agent]\nlock_after = ^\"on-screen-lock\"\n", "\"never\" or a time");
     mistake("[agent]\nlock_after = ^\"0s\"\n", "at least a second");
+    mistake("[agent]\nidle_exit = ^\"soon\"\n", "\"never\" or a time");
+    mistake("[agent]\nidle_exit = ^\"0s\"\n", "\"never\" or a time");
     mistake("[^agnet]\n", "did you mean \"agent\"?");
     mistake("[[app]]\nname = ^\"a b\"\napp_id = 1\n", "1 to 64");
     mistake("[[app]]\nname = ^\"bot\"\n", "needs app_id or client_id");

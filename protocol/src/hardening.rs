@@ -23,6 +23,33 @@ pub fn harden() {
 #[cfg(not(unix))]
 pub fn harden() {}
 
+/// The same for a program that may become another one, which is not to inherit it: see [`release_command`].
+pub fn harden_command() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let before = CORE_BEFORE.get_or_init(|| getrlimit(Resource::Core));
+        // Nobody may raise a hard limit again, so it stays.
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
+    }
+    #[cfg(target_os = "linux")]
+    // Refused only by kernels that do not know it.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Gives back what [`harden_command`] took and a command would inherit. `execve` does the rest.
+pub fn release_command() {
+    #[cfg(unix)]
+    if let Some(before) = CORE_BEFORE.get() {
+        // It is not beyond the hard limit.
+        let _ = rustix::process::setrlimit(rustix::process::Resource::Core, before.clone());
+    }
+}
+
+/// What the limit for core dumps was.
+#[cfg(unix)]
+static CORE_BEFORE: std::sync::OnceLock<rustix::process::Rlimit> = std::sync::OnceLock::new();
+
 #[cfg(unix)]
 fn no_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -27,7 +27,7 @@ pub const FAILED_PREFIX: &str = "failed: ";
 const MAX_LINE: u64 = 4096;
 
 /// Set by those who want no agent to be started behind their back.
-const NO_AUTOSTART_VARIABLE: &str = "GHAPP_NO_AUTOSTART";
+pub const NO_AUTOSTART_VARIABLE: &str = "GHAPP_NO_AUTOSTART";
 /// What sudo leaves behind. Root's agent would look for root's keyring, which is not what `sudo git pull` means.
 const SUDO_VARIABLE: &str = "SUDO_UID";
 
@@ -145,14 +145,29 @@ pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadli
     // Whoever had the lock before us has probably started one.
     let status = Request::new(Call::Status {});
     let outcome = match client::ask(endpoint, &status, deadline) {
-        Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, config, deadline),
+        Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, config, None, deadline),
         _ => Ok(()),
     };
     drop(lock); // and not earlier: the next client must find the agent or the truth
     outcome
 }
 
-fn spawn(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Result<(), StartError> {
+/// Starts an agent at a place that nobody else knows. It ends, and removes the place, when the process `patron` has ended.
+pub fn start_private(
+    endpoint: &Endpoint,
+    config: Option<&Path>,
+    patron: u32,
+    deadline: Deadline,
+) -> Result<(), StartError> {
+    spawn(endpoint, config, Some(patron), deadline.at_most(START_TIMEOUT))
+}
+
+fn spawn(
+    endpoint: &Endpoint,
+    config: Option<&Path>,
+    patron: Option<u32>,
+    deadline: Deadline,
+) -> Result<(), StartError> {
     let program = sibling(PROGRAM).map_err(StartError::Spawn)?;
     if !program.is_file() {
         return Err(StartError::NoProgram { expected: program });
@@ -171,6 +186,9 @@ fn spawn(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Resu
         .stderr(Stdio::null());
     if let Some(config) = config {
         command.arg("--config").arg(config);
+    }
+    if let Some(patron) = patron {
+        command.arg("--patron").arg(patron.to_string());
     }
     without_window(&mut command);
     let child = command.spawn().map_err(StartError::Spawn)?;

@@ -32,4 +32,5 @@ mod scale;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod secrets;
 mod sick_agents;
+mod session_modes;
 mod which;

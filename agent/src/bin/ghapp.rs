@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use ghapp_protocol::hardening;
 
 fn main() -> ExitCode {
-    hardening::harden(); // `login` holds a private key for a moment
+    hardening::harden_command(); // `login` holds a private key for a moment
     ghapp_agent::cli::main()
 }

@@ -3,6 +3,7 @@
 //! One `get`: [`crate::policy`] decides, `mint` finds the installation and mints unless [`crate::token`] has a token,
 //! `explain` makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
+mod activity;
 mod ask;
 mod discover;
 mod explain;
@@ -18,6 +19,7 @@ mod scope;
 mod serve;
 mod which;
 
+pub use activity::InUse;
 pub use listing::Listening;
 
 use std::collections::HashMap;
@@ -42,6 +44,7 @@ use crate::numbers::Numbers;
 use crate::patience::Breakers;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
+use activity::Activity;
 use mint::{Absence, MintKey};
 
 /// What the agent knows and can do. Shared by all connections.
@@ -52,6 +55,7 @@ pub struct Broker {
     audit: Audit,
     config_file: PathBuf,
     state: Mutex<State>,
+    activity: Activity,
     /// Whose turn it is to change which Apps there are.
     turns: Semaphore,
     jwts: Flights<AppName, Result<AppJwt, WireError>>,
@@ -133,6 +137,7 @@ impl Broker {
             last_needed: clock.now(),
         };
         Self {
+            activity: Activity::since(clock.now()),
             clock,
             github: GitHub::default(),
             stores: KeyStores::default(),

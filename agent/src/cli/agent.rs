@@ -18,19 +18,24 @@ use super::arguments::{Agent, Form};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
-use super::wording;
+use super::{private_agent, shell_exports, wording};
 
 /// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the store in the agent's memory is called.
+const MEMORY: &str = "memory";
 /// The name of the agent's program.
 const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
 
 pub(super) fn run(session: &Session<'_>, command: &Agent) -> Result<ExitCode, CliError> {
-    match *command {
+    match command {
         Agent::Start { foreground: true } => foreground(session),
         Agent::Start { foreground: false } => start(session),
-        Agent::Stop { revoke } => stop(session, revoke),
-        Agent::Status(form) => status(session, form),
+        Agent::Stop { revoke } => stop(session, *revoke),
+        Agent::Restart { revoke } => restart(session, *revoke),
+        Agent::Env(exports) => shell_exports::run(session, exports).map(|()| ExitCode::SUCCESS),
+        Agent::Run { command } => private_agent::run(session, command),
+        Agent::Status(form) => status(session, *form),
         Agent::Reload => reload(session),
     }
 }
@@ -64,20 +69,20 @@ fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
     let mut command = Command::new(program);
     command.arg("--foreground").arg("--socket").arg(session.agent.endpoint().path());
     command.arg("--config").arg(&session.config);
-    replace_process(command)
+    replace_process(command).map_err(cannot_run)
 }
 
 /// Becomes another program.
 #[cfg(unix)]
-fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
+pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
-    Err(cannot_run(command.exec()))
+    Err(command.exec())
 }
 
 /// Runs another program in our place: Windows cannot replace a process.
 #[cfg(not(unix))]
-fn replace_process(mut command: Command) -> Result<ExitCode, CliError> {
-    let status = command.status().map_err(cannot_run)?;
+pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
+    let status = command.status()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
@@ -111,6 +116,17 @@ fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
         Some(_) => return Err(agent.unexpected()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends the agent and starts the one that is installed, or lets a service manager start it.
+fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
+    let apps = session.agent.running_status()?.map(|status| status.apps).unwrap_or_default();
+    stop(session, revoke)?;
+    let code = start(session)?;
+    for app in apps.iter().filter(|app| app.store == MEMORY && app.state == "ok") {
+        session.output.warning(&format!("the key of {} was in the agent's memory only; log in again", app.name));
+    }
+    Ok(code)
 }
 
 /// How to end an agent that does not listen to reason.

@@ -1,5 +1,6 @@
 //! The command line: names, flags and help texts. Owns the clap crate's derive.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -282,10 +283,40 @@ pub(super) enum Agent {
         #[arg(long)]
         revoke: bool,
     },
+    /// Stop the agent and start the installed one; tokens stay alive at GitHub
+    Restart {
+        /// Kill its tokens at GitHub first
+        #[arg(long)]
+        revoke: bool,
+    },
+    /// Start the agent unless it runs, and print its place for a shell: eval "$(ghapp agent env)"
+    Env(Exports),
+    /// Run a command with a private agent that ends with it
+    Run {
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
     /// Show whether the agent runs; exit with 5 when it does not
     Status(Form),
     /// Read the configuration again; keys, tokens and leases stay
     Reload,
+}
+
+/// For which shell; the person's own when none is named.
+#[derive(Debug, Args)]
+pub(super) struct Exports {
+    /// Print for sh, bash and zsh
+    #[arg(short, long, group = "shell")]
+    pub(super) sh: bool,
+    /// Print for csh and tcsh
+    #[arg(short, long, group = "shell")]
+    pub(super) csh: bool,
+    /// Print for fish
+    #[arg(long, group = "shell")]
+    pub(super) fish: bool,
+    #[command(flatten)]
+    pub(super) form: Form,
 }
 
 #[derive(Debug, Subcommand)]

@@ -40,6 +40,11 @@ impl<'a> Connection<'a> {
         &self.endpoint
     }
 
+    /// Whether a configuration file was asked for by name.
+    pub(super) fn names_config(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// Asks something that the agent answers by itself; starts an agent first if there is none.
     pub(super) fn ask(&self, call: Call) -> Result<Reply, CliError> {
         self.ask_or_start(call, LOCAL_TIMEOUT)

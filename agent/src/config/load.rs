@@ -23,6 +23,8 @@ use crate::regular_file;
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 /// git is told an expiry that is a minute early, and drops a password whose expiry is past: a token needs more life than that.
 const MIN_MIN_TTL: Duration = Duration::from_secs(2 * 60);
+/// An agent that ends while its next client is on the way would be started again and again.
+const MIN_IDLE_EXIT: Duration = Duration::from_secs(1);
 /// A token lives an hour; a longer minimum could never be met.
 pub const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
 
@@ -116,6 +118,7 @@ struct RawAgent {
     min_ttl: Option<Spanned<String>>,
     revoke_on_stop: bool,
     lock_after: Option<Spanned<String>>,
+    idle_exit: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -221,6 +224,11 @@ fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
         settings.lock_after = Some(after.ok_or_else(|| {
             mistake(lock_after, "lock_after must be \"never\" or a time of at least a second, such as \"8h\"")
         })?);
+    }
+    if let Some(idle_exit) = raw.idle_exit.as_ref().filter(|idle_exit| idle_exit.get_ref() != "never") {
+        let time = duration(idle_exit.get_ref()).filter(|time| *time >= MIN_IDLE_EXIT);
+        let time = time.ok_or_else(|| mistake(idle_exit, "idle_exit must be \"never\" or a time such as \"30m\""))?;
+        settings.idle_exit = Some(time);
     }
     Ok(settings)
 }

@@ -34,12 +34,14 @@ pub struct Settings {
     pub revoke_on_stop: bool,
     /// Lock when nobody has needed a token for that long; `None` is never.
     pub lock_after: Option<Duration>,
+    /// End when nobody has asked for so long; nothing means never.
+    pub idle_exit: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         // git-lfs keeps a token for as long as it runs, and a long clone sends several requests with one.
-        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false, lock_after: None }
+        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false, lock_after: None, idle_exit: None }
     }
 }
 

@@ -109,6 +109,11 @@ impl KeyStores {
         drop(std::mem::take(&mut *self.memory()));
     }
 
+    /// Whether the agent's memory holds any key.
+    pub fn remembers_any(&self) -> bool {
+        !self.memory().is_empty()
+    }
+
     /// Deletes a key. False when there was none.
     pub async fn delete(&self, store: StoreKind, id: &KeyId) -> Result<bool, StoreError> {
         match store {

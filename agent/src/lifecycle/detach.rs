@@ -11,6 +11,8 @@ use super::{StartupError, ready};
 
 /// The option by which [`detach`] starts the process that stays.
 pub const DETACHED_OPTION: &str = "--detached";
+/// The option that names the process for whose sake an agent runs.
+pub const PATRON_OPTION: &str = "--patron";
 
 /// What became of the agent that was to be started, as the line that its starter reads.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,8 +26,12 @@ pub enum Outcome {
 /// Starts the agent in the background and waits for its only line of output.
 ///
 /// Two processes, since a process that was started by a shell leads its group and cannot leave its session; the second one can.
-pub fn detach(endpoint: &Endpoint, config_file: &Path) -> io::Result<Outcome> {
-    let mut child = Command::new(std::env::current_exe()?)
+pub fn detach(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> io::Result<Outcome> {
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(patron) = patron {
+        command.arg(PATRON_OPTION).arg(patron.to_string());
+    }
+    let mut child = command
         .arg(DETACHED_OPTION)
         .arg("--socket")
         .arg(endpoint.path())

@@ -3,6 +3,7 @@
 mod activation;
 mod detach;
 mod listener;
+mod patron;
 mod ready;
 mod signals;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use ghapp_protocol::endpoint::{Endpoint, EndpointError};
 use interprocess::local_socket::tokio::Listener;
 use listener::Standing;
+use patron::Patron;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -23,7 +25,7 @@ use crate::broker::{Broker, Listening};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 
-pub use detach::{DETACHED_OPTION, Outcome, detach, leave_session, tell_failure, tell_misplaced};
+pub use detach::{DETACHED_OPTION, Outcome, PATRON_OPTION, detach, leave_session, tell_failure, tell_misplaced};
 
 /// How often the agent looks whether it has been unused for long enough to lock, and whether its socket is still its own. One that was removed by mistake is made again: the agent may
 /// hold keys that are nowhere else. An agent whose whole place is gone, at logout for example, has no clients any more and leaves.
@@ -69,6 +71,14 @@ pub enum StartupError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The process for whose sake it was to run has ended, or cannot be watched.
+    #[error("cannot watch process {pid}: {source}")]
+    Patron {
+        /// The process.
+        pid: u32,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// What the service manager handed over is no socket for us.
     #[error("cannot use the socket of the service manager: {0}")]
     Activation(std::io::Error),
@@ -78,7 +88,14 @@ pub enum StartupError {
 ///
 /// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
 /// a channel, and another one when the socket had to be made again.
-pub async fn run<S, F>(start: Start, endpoint: Endpoint, config_file: PathBuf, serve: S) -> Result<(), StartupError>
+/// With a `patron` it also ends when that process has ended, and takes its directory along.
+pub async fn run<S, F>(
+    start: Start,
+    patron: Option<u32>,
+    endpoint: Endpoint,
+    config_file: PathBuf,
+    serve: S,
+) -> Result<(), StartupError>
 where
     S: FnOnce(mpsc::Receiver<Listener>, Arc<Broker>, Listening, watch::Sender<bool>) -> F,
     F: Future<Output = ()>,
@@ -86,10 +103,13 @@ where
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     let activated = activation::take().map_err(StartupError::Activation)?;
     let started_by = match (&activated, start) {
+        _ if patron.is_some() => "command",
         (Some(_), _) => "systemd",
         (None, Start::Detached) => "client",
         (None, Start::Foreground) => "user",
     };
+    let watched = |pid| Patron::of(pid).map_err(|source| StartupError::Patron { pid, source });
+    let patron = patron.map(watched).transpose()?;
     let audit_file = config::audit_file()?;
     let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;
     let bound = listener::bind(&endpoint, activated).await?;
@@ -106,6 +126,11 @@ where
     let _ = listeners.try_send(listener);
     let serving = serve(new_listeners, Arc::clone(&broker), listening, stop.clone());
     tokio::pin!(serving);
+    let is_private = patron.is_some();
+    if let Some(patron) = patron {
+        tokio::spawn(end_after(patron.ended(), Arc::clone(&broker), stop.clone()));
+    }
+    let mut leaving = false;
     let mut check = interval(DISPLACED_CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -114,6 +139,10 @@ where
             _ = check.tick() => {
                 broker.lock_if_unused();
                 match place.standing() {
+                    Standing::Ours if !leaving && broker.is_unused() => {
+                        leaving = true;
+                        tokio::spawn(end_after(std::future::ready(()), Arc::clone(&broker), stop.clone()));
+                    }
                     Standing::Ours => {}
                     Standing::Unmarked => match place.mark_again() {
                         Ok(listener) => {
@@ -133,6 +162,28 @@ where
     }
     ready::tell_stopping();
     place.leave();
+    if is_private {
+        remove_place(&endpoint);
+    }
     info!("stopped");
     Ok(())
+}
+
+/// Lets the agent end after something, as it does when it is told to.
+async fn end_after(event: impl Future<Output = ()>, broker: Arc<Broker>, stop: watch::Sender<bool>) {
+    event.await;
+    signals::end(&broker).await;
+    stop.send_replace(true);
+}
+
+/// Removes the directory that `ghapp agent run` made for this agent alone, and nothing that is not ours.
+fn remove_place(endpoint: &Endpoint) {
+    for path in [endpoint.start_lock(), endpoint.run_lock()] {
+        // One of them may never have been made.
+        let _ = std::fs::remove_file(path);
+    }
+    if let Some(directory) = endpoint.path().parent() {
+        // It stays when somebody put something else there.
+        let _ = std::fs::remove_dir(directory);
+    }
 }

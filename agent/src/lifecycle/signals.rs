@@ -56,8 +56,9 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
     Ok(())
 }
 
-async fn end(broker: &Arc<Broker>) {
-    info!("told to stop");
+/// What an agent does before it stops serving.
+pub(super) async fn end(broker: &Arc<Broker>) {
+    info!("about to stop");
     if broker.revokes_on_stop() {
         let outcome = broker.revoke_all(&Caller::default()).await;
         info!(revoked = outcome.revoked.len(), failed = outcome.failed.len(), "tokens were killed");

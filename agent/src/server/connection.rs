@@ -28,6 +28,7 @@ pub(super) async fn serve(stream: &Stream, service: &Service) {
             return;
         }
     };
+    let _in_use = service.broker.in_use();
     let mut version = WIRE_VERSION;
     let reply = match timeout(READ_TIMEOUT, read(stream)).await {
         Ok(Ok(request)) => {

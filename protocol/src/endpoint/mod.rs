@@ -98,6 +98,13 @@ impl Endpoint {
         }
     }
 
+    /// The user's own place, whatever `GHAPP_SOCKET` says.
+    pub fn own() -> Result<Self, EndpointError> {
+        Self::from_variables(&|name| {
+            std::env::var_os(name).filter(|value| !value.is_empty() && name != SOCKET_VARIABLE)
+        })
+    }
+
     /// A place of the caller's choice.
     pub fn at(path: impl Into<PathBuf>) -> Result<Self, EndpointError> {
         let path = path.into();

@@ -1,0 +1,88 @@
+//! Whether anybody needs the agent: for one that is to end when it is unused (`idle_exit`).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Broker;
+use crate::clock::Moment;
+
+/// Who is being served, and when the last one was.
+pub(super) struct Activity(Mutex<State>);
+
+struct State {
+    serving: usize,
+    /// On the boot clock: sleep counts as time in which nobody asked.
+    last: Duration,
+}
+
+impl Activity {
+    pub(super) fn since(now: Moment) -> Self {
+        Self(Mutex::new(State { serving: 0, last: now.boot }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Two numbers are whole even if a thread panicked with the lock in its hand.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client that is being served; until it is dropped the agent is in use.
+pub struct InUse<'a>(&'a Broker);
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.activity.state();
+        state.serving -= 1;
+        state.last = self.0.clock.now().boot;
+    }
+}
+
+impl Broker {
+    /// Notes that somebody is being served.
+    pub fn in_use(&self) -> InUse<'_> {
+        self.activity.state().serving += 1;
+        InUse(self)
+    }
+
+    /// Whether nobody has asked for as long as the configuration says. An agent whose memory holds a key stays: the key is
+    /// nowhere else.
+    pub fn is_unused(&self) -> bool {
+        let Some(limit) = self.state().config.agent.idle_exit else { return false };
+        let state = self.activity.state();
+        let unused = state.serving == 0 && self.clock.now().boot.saturating_sub(state.last) >= limit;
+        unused && !self.stores.remembers_any()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Broker;
+    use crate::audit::Audit;
+    use crate::clock::TestClock;
+
+    #[test]
+    fn an_agent_is_unused_when_nobody_has_asked_for_the_configured_time() {
+        let temp = tempfile::tempdir().unwrap();
+        let config = temp.path().join("config.toml");
+        std::fs::write(&config, "[agent]\nidle_exit = \"10m\"\n").unwrap();
+        let clock = Arc::new(TestClock::at(0));
+        let broker =
+            |file| Broker::new(file, Audit::open(temp.path().join("audit.jsonl")).unwrap(), Arc::clone(&clock) as _);
+        let (broker, never) = (broker(config), broker(temp.path().join("none.toml")));
+        assert!(!broker.is_unused());
+        clock.pass(600);
+        assert!(broker.is_unused());
+        let in_use = broker.in_use();
+        assert!(!broker.is_unused(), "somebody is being served");
+        clock.pass(600);
+        drop(in_use);
+        assert!(!broker.is_unused(), "somebody was there a moment ago");
+        clock.pass(599);
+        assert!(!broker.is_unused());
+        clock.pass(1);
+        assert!(broker.is_unused());
+        assert!(!never.is_unused(), "by default it stays");
+    }
+}

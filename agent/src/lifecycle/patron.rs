@@ -1,0 +1,82 @@
+//! The process for whose sake a private agent runs (`ghapp agent run`): when it has ended, however it did, the agent ends.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::interval;
+
+/// How often it is looked for where the system does not tell when a process ends.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A process that is watched.
+pub(super) struct Patron {
+    pid: u32,
+    /// Speaks when the process has ended, be it that nobody has waited for it yet. Nothing: it has to be looked for.
+    exit: Option<oneshot::Receiver<()>>,
+}
+
+impl Patron {
+    /// Pays attention to a process. An error if there is none of that number.
+    #[cfg(target_os = "linux")]
+    pub(super) fn of(pid: u32) -> io::Result<Self> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        use rustix::io::Errno;
+        use rustix::process::{PidfdFlags, pidfd_open};
+        let process = match pidfd_open(raw(pid)?, PidfdFlags::empty()) {
+            Ok(process) => process,
+            Err(Errno::SRCH) => return Err(Errno::SRCH.into()),
+            // A kernel before 5.3, or a sandbox that forbids it.
+            Err(_) => return Ok(Self { pid, exit: None }),
+        };
+        let (sender, exit) = oneshot::channel();
+        // It waits for as long as the agent lives, and ends with it.
+        std::thread::Builder::new().name("patron".to_owned()).spawn(move || {
+            let end = loop {
+                match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
+                    Err(Errno::INTR) => {}
+                    end => break end,
+                }
+            };
+            // Closed without a word when the system cannot tell.
+            end.ok().and_then(|_| sender.send(()).ok())
+        })?;
+        Ok(Self { pid, exit: Some(exit) })
+    }
+
+    /// Pays attention to a process. An error if there is none of that number.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn of(pid: u32) -> io::Result<Self> {
+        if lives(pid) { Ok(Self { pid, exit: None }) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(self) {
+        if let Some(exit) = self.exit
+            && exit.await.is_ok()
+        {
+            return;
+        }
+        let mut looks = interval(INTERVAL);
+        while lives(self.pid) {
+            looks.tick().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn raw(pid: u32) -> io::Result<rustix::process::Pid> {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(unix)]
+fn lives(pid: u32) -> bool {
+    raw(pid).is_ok_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// There are no private agents.
+#[cfg(not(unix))]
+fn lives(_pid: u32) -> bool {
+    false
+}
