@@ -28,6 +28,8 @@ const MAX_LINE: u64 = 4096;
 
 /// Set by those who want no agent to be started behind their back.
 pub const NO_AUTOSTART_VARIABLE: &str = "GHAPP_NO_AUTOSTART";
+/// Names the configuration file.
+const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
 /// What sudo leaves behind. Root's agent would look for root's keyring, which is not what `sudo git pull` means.
 const SUDO_VARIABLE: &str = "SUDO_UID";
 
@@ -234,11 +236,16 @@ pub fn sibling(program: &str) -> io::Result<PathBuf> {
 }
 
 fn kept_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, OsString)> {
-    variables.filter(|(name, _)| {
+    let kept = variables.filter(|(name, _)| {
         name.to_str().is_some_and(|name| {
             let starts_with = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| same_name(start, prefix));
             KEPT_VARIABLES.iter().any(|kept| same_name(name, kept)) || KEPT_PREFIXES.iter().any(starts_with)
         })
+    });
+    // The agent starts in another directory, where a relative path would be another file.
+    kept.map(|(name, value)| match std::path::absolute(&value) {
+        Ok(path) if name.to_str().is_some_and(|name| same_name(name, CONFIG_VARIABLE)) => (name, path.into()),
+        _ => (name, value),
     })
 }
 
@@ -282,6 +289,14 @@ mod tests {
             .map(|(name, _)| name.into_string().unwrap())
             .collect();
         assert_eq!(kept, ["HOME", "XDG_CONFIG_HOME", "GHAPP_CONFIG", "https_proxy"]);
+    }
+
+    #[test]
+    fn a_relative_configuration_file_stays_the_same_file() {
+        let variables =
+            [("GHAPP_CONFIG", "my.toml"), ("XDG_DATA_HOME", "x")].map(|(name, value)| (name.into(), value.into()));
+        let kept: Vec<_> = kept_variables(variables.into_iter()).map(|(_, value)| value).collect();
+        assert_eq!(kept, [std::env::current_dir().unwrap().join("my.toml").into_os_string(), "x".into()]);
     }
 
     #[test]

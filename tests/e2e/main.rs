@@ -26,6 +26,8 @@ mod logins;
 mod memory;
 mod patience;
 mod peers;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod places;
 mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;

@@ -115,7 +115,9 @@ impl From<WireError> for CliError {
 impl From<EndpointError> for CliError {
     fn from(error: EndpointError) -> Self {
         let (code, hint) = match &error {
-            EndpointError::BadPath { .. } => (ErrorCode::Usage, None),
+            EndpointError::BadPath { .. } => {
+                (ErrorCode::Usage, Some("name a short absolute path with --socket or GHAPP_SOCKET".to_owned()))
+            }
             EndpointError::Unsafe { directory, .. } => (
                 ErrorCode::UnsafeEndpoint,
                 Some(format!("run: chmod 0700 {}", shell_word(&directory.display().to_string()))),

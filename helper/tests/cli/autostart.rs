@@ -85,6 +85,7 @@ fn an_absent_agent_is_started_beside_the_program_and_asked() {
         .env("HOME", "/nowhere")
         .env("XDG_CONFIG_HOME", "/nowhere/config")
         .env("https_proxy", "http://proxy.example:3128")
+        .env("GHAPP_CONFIG", "relative.toml")
         .env("GITHUB_TOKEN", "ghs_canary")
         .env("GH_TOKEN", "ghs_canary")
         .env("GIT_DIR", "/canary")
@@ -102,6 +103,9 @@ fn an_absent_agent_is_started_beside_the_program_and_asked() {
     for kept in ["HOME", "XDG_CONFIG_HOME", "https_proxy", "GHAPP_SOCKET"] {
         assert!(environment.contains(&format!("{kept}=")), "{environment}");
     }
+    // The agent runs in another directory.
+    let here = std::env::current_dir().unwrap().join("relative.toml");
+    assert!(environment.contains(&format!("{}'", here.display())), "{environment}");
     assert!(!environment.to_lowercase().contains("canary"), "{environment}");
 }
 

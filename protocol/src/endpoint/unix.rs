@@ -124,8 +124,22 @@ pub(super) fn lock_path(path: &Path, extension: &str) -> PathBuf {
 }
 
 pub(super) fn open_lock(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).custom_flags(flags).open(path)
+    // Nor is the reader of a pipe waited for.
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).custom_flags(flags).open(path)?;
+    let (metadata, me) = (file.metadata()?, rustix::process::geteuid());
+    if !metadata.is_file() {
+        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+    }
+    // In a shared directory somebody else can make the file first, and hold it. Root may wait for anybody's agent.
+    if metadata.uid() != me.as_raw() && !me.is_root() {
+        return Err(io::Error::other(format!("{} belongs to uid {}", path.display(), metadata.uid())));
+    }
+    if metadata.permissions().mode() & OTHERS != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 pub(super) fn lock(file: &File) -> io::Result<()> {
@@ -212,6 +226,36 @@ mod tests {
         chosen.check().expect("a sticky directory keeps others from replacing the socket");
         fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(chosen.check().is_err());
+    }
+
+    #[test]
+    fn a_lock_is_a_file_of_ours_that_nobody_else_can_open() {
+        use super::super::open_lock;
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("lock");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let lock = open_lock(&path).unwrap();
+        assert_eq!(lock.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&path).unwrap();
+        // A pipe without a reader would be waited for for ever, and one with a reader is no lock.
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        open_lock(&path).unwrap_err();
+        let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        open_lock(&path).unwrap_err();
+        drop(reader);
+        open_lock(temp.path()).unwrap_err();
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_passed_over_or_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let long = temp.path().join("x".repeat(100));
+        fs::create_dir(&long).unwrap();
+        private(&long);
+        assert_eq!(endpoint(&long, temp.path()).path(), temp.path().join("ghapp/run/agent.sock"));
+        let error = Endpoint::from_variables(&|_| Some(long.clone().into_os_string())).unwrap_err();
+        assert!(error.to_string().contains("longer than 103 bytes; name a shorter one"), "{error}");
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
 /// Listens beside the path, under a name that no client knows.
 fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
     let hidden = Hidden(path.with_file_name(format!("s.{}", std::process::id())));
+    // It may be longer than the path itself.
+    Endpoint::at(&hidden.0).map_err(io::Error::other)?;
     remove_if_there(&hidden.0)?; // of a process of that number that crashed
     let listener = create(&hidden.0)?;
     Ok((listener, hidden))
