@@ -3,6 +3,8 @@
 //! The order is gpg-agent's: take the lock, look again, and only then start. The file that is started is the one beside this
 //! program, never one that `PATH` offers; it gets a short list of environment variables and no file of ours.
 
+mod replacing;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,6 +16,8 @@ use std::time::Duration;
 use crate::client::{self, ClientError, Deadline};
 use crate::endpoint::{self, Endpoint, EndpointError};
 use crate::message::{Call, Request};
+
+pub use replacing::replace_agent;
 
 /// How long a start may take, lock included. Measured: a few milliseconds; a cold disk may need a second.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,6 +94,8 @@ pub enum StartError {
     Died,
     /// The deadline passed.
     TooSlow,
+    /// There is an agent of another version, and it is not to be ended without a person's word.
+    NotReplaced(&'static str),
 }
 
 impl fmt::Display for StartError {
@@ -108,6 +114,7 @@ impl fmt::Display for StartError {
             Self::Spawn(error) => write!(formatter, "cannot start the agent: {error}"),
             Self::Failed(reason) => write!(formatter, "the agent does not start: {reason}"),
             Self::Died => formatter.write_str("the agent ended while it was starting"),
+            Self::NotReplaced(why) => write!(formatter, "the agent of another version is left alone: {why}"),
             Self::TooSlow => formatter.write_str("the agent took too long to start"),
         }
     }

@@ -35,4 +35,7 @@ mod scale;
 mod secrets;
 mod sick_agents;
 mod session_modes;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod starts;
+mod version_skew;
 mod which;

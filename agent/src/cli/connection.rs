@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ghapp_protocol::client::{self, ClientError, Deadline};
 use ghapp_protocol::endpoint::Endpoint;
+use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, PERSON_ANSWER, Reply, Request, Status};
 use ghapp_protocol::start;
 
@@ -65,8 +66,29 @@ impl<'a> Connection<'a> {
                 // Starting has a limit of its own and takes nothing from the answer's.
                 self.understood(client::ask(&self.endpoint, &request, Deadline::after(limit)))
             }
+            outcome if is_skew(&outcome) && self.replace() => {
+                self.understood(client::ask(&self.endpoint, &request, Deadline::after(limit)))
+            }
             outcome => self.understood(outcome),
         }
+    }
+
+    /// Puts the installed agent in the place of one that does not understand us. False when it is left alone.
+    fn replace(&self) -> bool {
+        if start::allowed().is_err() {
+            return false;
+        }
+        let limit = Deadline::after(NETWORK_TIMEOUT);
+        match start::replace_agent(&self.endpoint, self.config.as_deref(), limit) {
+            Ok(()) => {
+                self.output.talk("ghapp: the agent was of another version; the installed one has taken its place")
+            }
+            Err(error) => {
+                self.output.talk(&format!("ghapp: {error}"));
+                return false;
+            }
+        }
+        true
     }
 
     /// Asks an agent that runs; `None` when there is none.
@@ -150,5 +172,14 @@ impl<'a> Connection<'a> {
             Ok(reply) => Ok(reply),
             Err(error) => Err(CliError::from_client(error, &self.endpoint)),
         }
+    }
+}
+
+/// Whether the agent speaks another wire version, or does not know a call of this build.
+fn is_skew(outcome: &Result<Reply, ClientError>) -> bool {
+    match outcome {
+        Err(ClientError::Version { .. }) => true,
+        Ok(Reply::Error(error)) => error.code == ErrorCode::VersionMismatch,
+        _ => false,
     }
 }
