@@ -42,7 +42,7 @@ pub fn release_command() {
     #[cfg(unix)]
     if let Some(before) = CORE_BEFORE.get() {
         // It is not beyond the hard limit.
-        let _ = rustix::process::setrlimit(rustix::process::Resource::Core, before.clone());
+        let _ = rustix::process::setrlimit(rustix::process::Resource::Core, *before);
     }
 }
 

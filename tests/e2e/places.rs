@@ -1,5 +1,7 @@
 //! Where the agent listens: a directory of this user alone, or a refusal that says what to do.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The ways to run the agent: told to a shell, private to one command, started anew, gone when it is unused.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;

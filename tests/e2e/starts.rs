@@ -1,5 +1,7 @@
 //! Starting: however many clients come at once, and whoever dies or stands still in the middle, there is one agent in the end.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,8 @@
 //! After an upgrade: an agent of another version is told to end and the installed one takes its place, once, unless somebody
 //! looks after it or it holds what is nowhere else.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::thread::{self, JoinHandle};

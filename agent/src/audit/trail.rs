@@ -231,15 +231,15 @@ mod tests {
     }
 
     fn append(trail: &mut Trail, number: usize) -> Appended {
-        trail.append(format!("{}\n", line(number)).as_bytes()).unwrap()
+        trail.append(format!("{}\n", line(number)).as_bytes()).expect("it can be written")
     }
 
     fn read(path: &Path) -> Vec<String> {
-        Reading::new(path.to_owned()).more().unwrap()
+        Reading::new(path.to_owned()).more().expect("it can be read")
     }
 
     fn log() -> (tempfile::TempDir, PathBuf) {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = tempfile::tempdir().expect("there is room");
         let path = temp.path().join("ghapp/audit.jsonl");
         (temp, path)
     }

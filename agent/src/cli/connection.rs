@@ -79,16 +79,12 @@ impl<'a> Connection<'a> {
             return false;
         }
         let limit = Deadline::after(NETWORK_TIMEOUT);
-        match start::replace_agent(&self.endpoint, self.config.as_deref(), limit) {
-            Ok(()) => {
-                self.output.talk("ghapp: the agent was of another version; the installed one has taken its place")
-            }
-            Err(error) => {
-                self.output.talk(&format!("ghapp: {error}"));
-                return false;
-            }
-        }
-        true
+        let outcome = start::replace_agent(&self.endpoint, self.config.as_deref(), limit);
+        self.output.talk(&match &outcome {
+            Ok(()) => "ghapp: the agent was of another version; the installed one has taken its place".to_owned(),
+            Err(error) => format!("ghapp: {error}"),
+        });
+        outcome.is_ok()
     }
 
     /// Asks an agent that runs; `None` when there is none.
