@@ -24,7 +24,7 @@ const INSTALLATIONS_PER_PAGE: usize = 25;
 pub struct Listening {
     /// The endpoint.
     pub socket: String,
-    /// `systemd`, `client` or `user`.
+    /// `systemd`, `client`, `user` or `command`.
     pub started_by: &'static str,
 }
 

@@ -104,7 +104,7 @@ fn an_absent_agent_is_started_beside_the_program_and_asked() {
         assert!(environment.contains(&format!("{kept}=")), "{environment}");
     }
     // The agent runs in another directory.
-    let here = std::env::current_dir().unwrap().join("relative.toml");
+    let here = installation.place.path().join("relative.toml");
     assert!(environment.contains(&format!("{}'", here.display())), "{environment}");
     assert!(!environment.to_lowercase().contains("canary"), "{environment}");
 }

@@ -177,7 +177,7 @@ pub struct Status {
     /// Whether it refuses to use keys and tokens.
     #[serde(default)]
     pub locked: bool,
-    /// Who started it: `systemd`, `client` or `user`.
+    /// Who started it: `systemd`, `client`, `user` or `command`.
     pub started_by: String,
     /// The store that new keys go to.
     pub store: StoreStatus,
