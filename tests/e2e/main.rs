@@ -33,8 +33,8 @@ mod rules;
 mod scale;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod secrets;
-mod sick_agents;
 mod session_modes;
+mod sick_agents;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod starts;
 mod version_skew;

@@ -285,7 +285,7 @@ mod tests {
         cache.clear();
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(cache.live(clock.now()).count(), 0);
-        assert!(cache.erase(&TokenHash::of(b"a")).is_none());
+        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"a")).is_none());
         assert_ne!(cache.put(scope("web"), minted("b", &clock)).id, first);
     }
 
