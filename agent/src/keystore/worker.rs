@@ -233,8 +233,9 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::{MAX_THREADS, StoreError, Worker};
 
@@ -303,6 +304,12 @@ mod tests {
         for _ in 0..=MAX_THREADS {
             let outcome = worker.run(LONG, |_| -> Result<(), StoreError> { panic!("on purpose") });
             assert!(matches!(outcome.await, Err(StoreError::Refused(_))));
+            // The answer is gone a moment before its thread is.
+            let deadline = Instant::now() + LONG;
+            while worker.threads.load(Ordering::SeqCst) > 0 {
+                assert!(Instant::now() < deadline, "the thread still counts");
+                tokio::task::yield_now().await;
+            }
         }
         assert_eq!(worker.run(LONG, |_| Ok(7)).await, Ok(7));
     }
