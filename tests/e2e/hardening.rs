@@ -105,7 +105,9 @@ fn no_other_process_of_the_user_can_look_into_our_programs() {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         let values: Vec<_> = core.split_whitespace().rev().skip(1).take(2).collect();
-        assert_eq!(values, ["0", "0"], "{core}");
+        // `ghapp` gives the programs that it becomes (`agent run`) their limit back, so it leaves the hard one alone.
+        let hard = if program == "ghapp" { values[0] } else { "0" };
+        assert_eq!(values, [hard, "0"], "{core}");
         // PTRACE_ATTACH; 1 is EPERM.
         let attach = "import ctypes,sys; libc=ctypes.CDLL(None,use_errno=True); \
                       print(libc.ptrace(16,int(sys.argv[1]),None,None), ctypes.get_errno())";
