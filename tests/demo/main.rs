@@ -94,7 +94,6 @@ impl Demo {
                 &ca_file,
                 "--store",
                 "memory",
-                "--delete-pem",
             ],
         );
         self.begin("Tell git");
