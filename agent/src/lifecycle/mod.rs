@@ -27,8 +27,9 @@ use crate::config::{self, PathsError};
 
 pub use detach::{DETACHED_OPTION, Outcome, PATRON_OPTION, detach, leave_session, tell_failure, tell_misplaced};
 
-/// How often the agent looks whether it has been unused for long enough to lock, and whether its socket is still its own. One that was removed by mistake is made again: the agent may
-/// hold keys that are nowhere else. An agent whose whole place is gone, at logout for example, has no clients any more and leaves.
+/// How often the agent looks whether it has been unused for long enough to lock or to end, and whether its socket is still its own.
+/// One that was removed by mistake is made again: the agent may hold keys that are nowhere else. An agent whose whole place is gone,
+/// at logout for example, has no clients any more and leaves.
 const DISPLACED_CHECK: Duration = Duration::from_secs(5);
 
 /// How the agent was started.
@@ -87,8 +88,8 @@ pub enum StartupError {
 /// Runs an agent until it is told to stop.
 ///
 /// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
-/// a channel, and another one when the socket had to be made again.
-/// With a `patron` it also ends when that process has ended, and takes its directory along.
+/// a channel, and another one when the socket had to be made again. With a `patron` it also ends when that process has ended, and
+/// takes its directory along.
 pub async fn run<S, F>(
     start: Start,
     patron: Option<u32>,
