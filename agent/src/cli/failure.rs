@@ -120,7 +120,12 @@ impl From<EndpointError> for CliError {
             }
             EndpointError::Unsafe { directory, .. } => (
                 ErrorCode::UnsafeEndpoint,
-                Some(format!("run: chmod 0700 {}", shell_word(&directory.display().to_string()))),
+                Some(if directory.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                    format!("run: chmod 0700 {}", shell_word(&directory.display().to_string()))
+                } else {
+                    // No mode makes a directory of a file or a link.
+                    "name a place with --socket or GHAPP_SOCKET".to_owned()
+                }),
             ),
             EndpointError::NoHome | EndpointError::Io { .. } => {
                 (ErrorCode::AgentNotStarted, Some("name a place with --socket or GHAPP_SOCKET".to_owned()))
@@ -158,7 +163,7 @@ impl From<ConfigError> for CliError {
 #[cfg(test)]
 mod tests {
     use ghapp_protocol::client::ClientError;
-    use ghapp_protocol::endpoint::Endpoint;
+    use ghapp_protocol::endpoint::{Endpoint, EndpointError};
     use ghapp_protocol::error::ErrorCode;
 
     use super::CliError;
@@ -172,6 +177,18 @@ mod tests {
         assert_eq!(error.hint.unwrap(), "decrypt it first: openssl pkcs8 -in 'my key.pem' -out app.pem");
         let error = CliError::from_import(ImportError::NotPem, "notes.txt");
         assert_eq!(error.code, ErrorCode::NotAPrivateKey);
+    }
+
+    #[test]
+    fn a_place_that_is_no_directory_is_not_to_be_given_another_mode() {
+        let temp = tempfile::tempdir().unwrap();
+        let hint = |directory: std::path::PathBuf| {
+            CliError::from(EndpointError::Unsafe { directory, why: "x".to_owned() }).hint.unwrap()
+        };
+        assert_eq!(hint(temp.path().into()), format!("run: chmod 0700 {}", temp.path().display()));
+        let file = temp.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(hint(file).contains("GHAPP_SOCKET"));
     }
 
     #[test]
