@@ -2,16 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ghapp_tests::process::{self, Output};
+use ghapp_tests::tools::{Tool, all_there};
 use ghapp_tests::{Desk, binary};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Kills or stops a program at a system call of its choice, so that there is a fault point between any two steps and none in the
+/// program itself.
+const STRACE: &[Tool] = &[Tool { program: "strace", package: "strace" }];
+/// The calls by which a start changes something that others see: files, locks, sockets, sessions and what is said on a pipe.
+const STEPS: &str = "mkdir,openat,flock,socket,fchmod,bind,listen,connect,rename,unlink,dup2,dup3,setsid,umask,chdir,prctl,write,exit_group";
 /// As many as a busy machine starts at once.
 const CLIENTS: usize = 16;
 /// A client gives the start of an agent 5 s, and ends after 20 s whatever happens.
@@ -48,6 +57,13 @@ fn assert_one_agent(desk: &Desk) {
         assert!(Instant::now() < deadline, "the agent is {agent}, and there are {processes:?}");
         thread::yield_now();
     }
+}
+
+/// Nothing piles up at the agent's place, whoever died there.
+fn assert_nothing_left(desk: &Desk) {
+    let entries = fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap().flatten();
+    let names: BTreeSet<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert!(names.iter().eq(["agent.lock", "agent.run.lock", "agent.sock"]), "{names:?}");
 }
 
 #[test]
@@ -97,8 +113,7 @@ fn agents_that_are_killed_at_any_step_of_their_start_never_stand_in_the_way() {
     assert_eq!(output.ok().stderr(), "");
     assert!(begin.elapsed() < CLIENT_LIMIT);
     assert_one_agent(&desk);
-    let left = fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap().count();
-    assert!(left < 50, "half-made sockets pile up: {left}");
+    assert_nothing_left(&desk);
 }
 
 #[test]
@@ -146,4 +161,128 @@ fn neither_path_nor_the_working_directory_offers_an_agent() {
     desk.ghapp(["agent", "restart"]).ok();
     desk.ghapp(["agent", "run", "--", "true"]).ok();
     assert!(!sprung.exists());
+}
+
+/// The helper beside a program of the agent's name that runs the real agent under strace.
+struct Traced {
+    directory: PathBuf,
+}
+
+impl Traced {
+    fn new(desk: &Desk) -> Traced {
+        let directory = desk.path("traced");
+        fs::create_dir(&directory).unwrap();
+        let traced = Traced { directory };
+        traced.install("git-credential-ghapp", &fs::read(binary("git-credential-ghapp")).unwrap());
+        traced
+    }
+
+    /// Makes a program. Another process writes it: what this one has open for writing, all that it starts meanwhile have open too,
+    /// and a program that is open for writing cannot be run.
+    fn install(&self, name: &str, program: &[u8]) {
+        process::run(Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(self.directory.join(name)), program)
+            .ok();
+    }
+
+    /// Asks by a helper whose agent is started under `strace OPTIONS`. What it traces goes to the file that is returned.
+    fn ask(&self, desk: &Desk, options: &str) -> (Output, PathBuf) {
+        let trace = self.directory.join("trace");
+        let script = format!(
+            // It waits without help from other programs, which would be traced as well.
+            "#!/bin/sh\n\
+             strace -f -qq -o {trace} {options} -p $$ </dev/null >/dev/null 2>&1 &\n\
+             tracer=0\n\
+             while [ $tracer = 0 ]; do\n\
+             while read -r key value; do [ \"$key\" != TracerPid: ] || tracer=$value; done </proc/$$/status\n\
+             done\n\
+             exec {agent} \"$@\"\n",
+            trace = trace.display(),
+            agent = binary("ghapp-agent").display(),
+        );
+        self.install("ghapp-agent", script.as_bytes());
+        let mut command = desk.command(self.directory.join("git-credential-ghapp"));
+        let request = b"protocol=https\nhost=github.com\npath=acme/web.git\n\n";
+        (process::run(command.arg("get"), request), trace)
+    }
+
+    /// Every step of a start that succeeds, in the form that strace finds again: the call, and its number among such calls of
+    /// one thread.
+    fn steps(&self, desk: &Desk) -> BTreeSet<(String, usize)> {
+        let (output, trace) = self.ask(desk, &format!("-e trace={STEPS}"));
+        assert_eq!(output.ok().stderr(), "");
+        let mut counts = BTreeMap::new();
+        let trace = fs::read_to_string(trace).unwrap();
+        let calls = trace.lines().filter_map(|line| {
+            let (thread, call) = line.split_once(' ')?;
+            let name = call.trim_start().split_once('(')?.0;
+            let count = counts.entry((thread, name)).or_insert(0);
+            *count += 1;
+            Some((name.to_owned(), *count))
+        });
+        // What is not a call says `<... NAME resumed>`, which is the second half of one.
+        calls.filter(|(name, _)| !name.starts_with('<')).collect()
+    }
+}
+
+#[test]
+fn a_crash_at_any_step_of_a_start_stands_in_nobodys_way() {
+    if !all_there(STRACE) {
+        return;
+    }
+    let desk = Desk::new();
+    let traced = Traced::new(&desk);
+    let steps = traced.steps(&desk);
+    let names: BTreeSet<_> = steps.iter().map(|(name, _)| name.as_str()).collect();
+    for name in ["flock", "bind", "listen", "rename", "setsid", "write"] {
+        assert!(names.contains(name), "a start without {name}: {names:?}");
+    }
+    let mut died = 0;
+    for (name, number) in &steps {
+        desk.kill_agent();
+        let (output, _) = traced.ask(&desk, &format!("-e trace={name} -e inject={name}:signal=KILL:when={number}"));
+        let failed = output.ok().stderr();
+        assert!(failed.lines().count() <= 1, "{name} {number}: {failed}");
+        died += usize::from(!failed.is_empty());
+        let begin = Instant::now();
+        assert_eq!(ask(&desk).ok().stderr(), "", "after a crash at {name} {number}");
+        assert!(begin.elapsed() < CLIENT_LIMIT);
+        assert_one_agent(&desk);
+        assert_nothing_left(&desk);
+    }
+    assert!(died > steps.len() / 2, "only {died} of {} starts were broken off", steps.len());
+}
+
+#[test]
+fn a_start_that_stands_still_between_two_steps_is_waited_for_and_goes_on() {
+    if !all_there(STRACE) {
+        return;
+    }
+    // Not locked, locked and not bound, bound and not listening, listening and not published: nobody takes its place.
+    let steps = ["flock", "bind", "listen", "rename"];
+    thread::scope(|scope| {
+        for step in steps {
+            scope.spawn(move || {
+                let desk = Desk::new();
+                let (output, _) =
+                    Traced::new(&desk).ask(&desk, &format!("-e trace={step} -e inject={step}:signal=STOP:when=1"));
+                assert!(output.ok().stderr().lines().count() <= 1, "{step}");
+                let stopped = processes(&desk);
+                assert!(!stopped.is_empty(), "nothing stands still at {step}");
+                assert!(ask(&desk).ok().stderr().lines().count() <= 1, "{step}");
+                let deadline = Instant::now() + process::DEADLINE;
+                loop {
+                    for pid in processes(&desk) {
+                        // One that only starts another has ended when that one went on. A thread comes to its own step later.
+                        let _ = kill_process(pid, Signal::CONT);
+                    }
+                    if ask(&desk).ok().stderr().is_empty() {
+                        break;
+                    }
+                    assert!(Instant::now() < deadline, "the agent that stood still at {step} does not go on");
+                }
+                assert_one_agent(&desk);
+                assert_nothing_left(&desk);
+            });
+        }
+    });
 }

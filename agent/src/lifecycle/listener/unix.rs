@@ -84,11 +84,16 @@ pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
 }
 
 /// Listens beside the path, under a name that no client knows.
+///
+/// Always the same name, so that what an agent left there that was killed at this point is replaced by the next one and nothing
+/// piles up. Whoever gets here has the lock, so it is nobody else's.
 fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
-    let hidden = Hidden(path.with_file_name(format!("s.{}", std::process::id())));
-    // It may be longer than the path itself.
-    Endpoint::at(&hidden.0).map_err(io::Error::other)?;
-    remove_if_there(&hidden.0)?; // of a process of that number that crashed
+    let mut hidden = path.as_os_str().to_owned();
+    hidden.push("~");
+    // It may be too long where the path itself just fits.
+    Endpoint::at(&hidden).map_err(io::Error::other)?;
+    let hidden = Hidden(hidden.into());
+    remove_if_there(&hidden.0)?;
     let listener = create(&hidden.0)?;
     Ok((listener, hidden))
 }
