@@ -36,6 +36,8 @@ mod secrets;
 mod session_modes;
 mod sick_agents;
 #[cfg(target_os = "linux")] // it looks into /proc
+mod soak;
+#[cfg(target_os = "linux")] // it looks into /proc
 mod starts;
 mod version_skew;
 mod which;

@@ -38,7 +38,7 @@ const KEPT_CONNECTIONS: usize = 2;
 #[test]
 fn a_thousand_cold_questions_are_all_answered_with_one_lookup_and_one_mint() {
     let desk = Desk::ready();
-    let (before, open) = (desk.github.calls(), open_files(&desk));
+    let (before, open) = (desk.github.calls(), desk.footprint().files);
     let hold = desk.github.hold(Endpoint::Mint);
     let helpers = thread::scope(|scope| {
         let start = || (0..BURST).map(|number| Helper::start(&desk, "acme/web", number)).collect();
@@ -72,7 +72,7 @@ fn a_thousand_cold_questions_are_all_answered_with_one_lookup_and_one_mint() {
     assert_eq!(outcomes.len(), BURST, "every one is in the audit log");
     assert_eq!((with("mint"), with("joined") + with("hit")), (1, BURST - 1));
     if let Some(open) = open {
-        wait_until("what the burst opened is closed", || open_files(&desk) <= Some(open + KEPT_CONNECTIONS));
+        wait_until("what the burst opened is closed", || desk.footprint().files <= Some(open + KEPT_CONNECTIONS));
     }
 }
 
@@ -82,7 +82,7 @@ fn each_repository_of_an_owner_costs_one_mint_and_the_owner_one_lookup() {
     let names = create_repositories(&desk, REPOSITORIES);
     let tokens = ask_for(&desk, &names);
     assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), REPOSITORIES, "no two share a token");
-    let open = open_files(&desk);
+    let open = desk.footprint().files;
     assert_eq!(ask_for(&desk, &names), tokens, "and each is kept");
     let calls = desk.github.calls();
     assert_eq!((calls.of(Endpoint::UserInstallation), calls.of(Endpoint::Mint)), (1, REPOSITORIES));
@@ -91,7 +91,7 @@ fn each_repository_of_an_owner_costs_one_mint_and_the_owner_one_lookup() {
     assert_eq!(minted, expected);
     assert_eq!(desk.agent().unwrap().leases, REPOSITORIES);
     if let Some(open) = open {
-        wait_until("answers from the cache leave nothing open", || open_files(&desk) <= Some(open));
+        wait_until("answers from the cache leave nothing open", || desk.footprint().files <= Some(open));
     }
 
     // The same with one token for all of them.
@@ -134,12 +134,12 @@ fn a_thousand_tokens_fit_into_little_memory() {
         }
     };
     in_parallel(&pairs[..CLIENTS], token);
-    let few = memory_kb(&desk);
+    let few = desk.footprint().memory_kb;
     let ids: BTreeSet<_> = in_parallel(&pairs, token).into_iter().collect();
     assert_eq!(ids.len(), TOKENS);
     assert_eq!(desk.github.mints().len(), TOKENS);
     assert_eq!(desk.agent().unwrap().leases, TOKENS);
-    let many = memory_kb(&desk);
+    let many = desk.footprint().memory_kb;
     assert!(many <= MOST_MEMORY_KB, "{many} kB");
     assert!(many.saturating_sub(few) <= MOST_GROWTH_KB, "from {few} to {many} kB");
 }
@@ -230,24 +230,6 @@ fn connections(desk: &Desk) -> usize {
     let directory = desk.runtime_directory().display().to_string();
     let sockets = fs::read_to_string("/proc/net/unix").expect("the kernel lists its sockets");
     sockets.lines().filter(|line| line.contains(&directory)).count().saturating_sub(1)
-}
-
-/// Files and sockets that the agent has open. It made itself undumpable, so that only root can tell; for others there is no number
-/// to compare.
-fn open_files(desk: &Desk) -> Option<usize> {
-    if !rustix::process::geteuid().is_root() {
-        return None;
-    }
-    let pid = desk.agent().expect("there is an agent").pid;
-    Some(fs::read_dir(format!("/proc/{pid}/fd")).expect("root may look").count())
-}
-
-/// Memory that the agent occupies.
-fn memory_kb(desk: &Desk) -> usize {
-    let pid = desk.agent().expect("there is an agent").pid;
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("everybody may look");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
 }
 
 /// Waits until something is so.

@@ -10,6 +10,18 @@ use ghapp_protocol::message::{Call, Reply, Request, Status, Stop};
 use crate::Sandbox;
 use crate::process::DEADLINE;
 
+/// What an agent occupies.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint {
+    /// Resident memory.
+    pub memory_kb: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Files and sockets, if this process may know.
+    pub files: Option<usize>,
+}
+
 impl Sandbox {
     /// Where the agent of this sandbox listens.
     pub fn endpoint(&self) -> Endpoint {
@@ -38,6 +50,21 @@ impl Sandbox {
         let pid = pid.expect("the agent told its process id");
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is this user's");
         self.wait_for_agents_end();
+    }
+
+    /// What the running agent occupies of the machine.
+    #[cfg(target_os = "linux")]
+    pub fn footprint(&self) -> Footprint {
+        let pid = self.agent().expect("there is an agent").pid;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("everybody may look");
+        let number = |label: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(label)).expect("every process has it");
+            line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+        };
+        // It made itself undumpable, so that only root can tell its files; for others there is no number to compare.
+        let is_root = rustix::process::geteuid().is_root();
+        let files = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("root may look").count();
+        Footprint { memory_kb: number("VmRSS:"), threads: number("Threads:"), files: is_root.then(files) }
     }
 
     /// Ends the agent, if there is one, and waits until it is gone.

@@ -12,6 +12,7 @@ use super::mint::Mint;
 use super::{Broker, new_record};
 use crate::github::{Front, GitHubError};
 use crate::model::{Caller, InstallationToken, TokenScope};
+use crate::token::RefreshTimer;
 
 /// How long a fresh token may take to reach the git front. Longer delays are rare, and git waits meanwhile.
 const PROOF: Duration = Duration::from_secs(3);
@@ -55,13 +56,14 @@ impl Broker {
         let Some(left) = left else { return };
         let broker = Arc::clone(self);
         // A hint only: it stops while the machine sleeps. The next question looks as well.
-        tokio::spawn(async move {
+        let timer = tokio::spawn(async move {
             sleep(left).await;
             let is_due = broker.state().tokens.refresh_is_due(id, broker.clock.now());
             if is_due {
                 broker.refresh(Mint { ahead: true, ..mint }, &caller);
             }
         });
+        self.state().tokens.keep_timer(id, RefreshTimer::of(timer));
     }
 
     /// Replaces a token; whoever asks meanwhile gets the old one, which is still good.

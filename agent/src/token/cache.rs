@@ -10,7 +10,7 @@ use ghapp_protocol::token_hash::TokenHash;
 use crate::clock::Moment;
 use crate::model::{InstallationToken, TokenScope};
 
-use super::Refresh;
+use super::{Refresh, RefreshTimer};
 
 /// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
 const MAX_TOKENS: usize = 10_000;
@@ -77,6 +77,8 @@ pub struct TokenCache {
     leases: BTreeMap<LeaseId, TokenLease>,
     serving: HashMap<TokenScope, LeaseId>,
     by_hash: HashMap<TokenHash, LeaseId>,
+    /// Of tokens that serve their scope.
+    timers: HashMap<LeaseId, RefreshTimer>,
     last_id: u64,
 }
 
@@ -120,9 +122,19 @@ impl TokenCache {
         self.last_id += 1;
         let id = LeaseId(self.last_id);
         self.by_hash.insert(minted.token.hash, id);
-        self.serving.insert(scope.clone(), id);
+        if let Some(replaced) = self.serving.insert(scope.clone(), id) {
+            self.timers.remove(&replaced);
+        }
         let last_used = minted.at;
         self.leases.entry(id).or_insert(TokenLease { id, scope, minted, last_used, uses: 0 })
+    }
+
+    /// Lets a timer run for as long as the token serves its scope.
+    pub fn keep_timer(&mut self, id: LeaseId, timer: RefreshTimer) {
+        let serves = self.leases.get(&id).is_some_and(|lease| self.serving.get(&lease.scope) == Some(&id));
+        if serves {
+            self.timers.insert(id, timer);
+        }
     }
 
     /// Drops exactly the token of that host with that hash. Tells what it was.
@@ -137,6 +149,7 @@ impl TokenCache {
         let lease = self.leases.get(&id)?;
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
+            self.timers.remove(&id);
         }
         Some(lease)
     }
@@ -147,6 +160,7 @@ impl TokenCache {
         self.by_hash.remove(&lease.minted.token.hash);
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
+            self.timers.remove(&id);
         }
         Some(lease)
     }

@@ -8,4 +8,4 @@ mod refresh;
 pub use cache::{Minted, TokenCache, TokenLease};
 pub use cooling::Cooling;
 pub use flight::{Flights, Role};
-pub use refresh::Refresh;
+pub use refresh::{Refresh, RefreshTimer};

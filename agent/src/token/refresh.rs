@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::clock::Moment;
 
 /// The earliest part of a token's life at which it is replaced.
@@ -42,13 +44,31 @@ impl Refresh {
     }
 }
 
+/// What waits for a token's [`Refresh`]. It is stopped when the token goes: it knows all that the next mint needs, and would
+/// keep that for the rest of the hour.
+#[derive(Debug)]
+pub struct RefreshTimer(JoinHandle<()>);
+
+impl RefreshTimer {
+    /// Stops that task when it is dropped.
+    pub fn of(task: JoinHandle<()>) -> Self {
+        Self(task)
+    }
+}
+
+impl Drop for RefreshTimer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
 
-    use super::Refresh;
+    use super::{Refresh, RefreshTimer};
     use crate::clock::{Clock, Moment, TestClock};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -73,6 +93,19 @@ mod tests {
         assert!(!refresh.is_due(clock.now(), clock.now()), "one is under way");
         clock.pass(60);
         assert!(refresh.is_due(clock.now(), clock.now()), "it failed, and is tried again");
+    }
+
+    #[tokio::test]
+    async fn a_timer_ends_with_its_token() {
+        let (held, mut gone) = tokio::sync::oneshot::channel::<()>();
+        let timer = RefreshTimer::of(tokio::spawn(async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        }));
+        tokio::task::yield_now().await;
+        assert_eq!(gone.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty));
+        drop(timer);
+        gone.await.expect_err("what it held is let go of");
     }
 
     proptest! {

@@ -279,7 +279,13 @@ impl GitHub {
     /// At the deadline, with the list of calls.
     #[track_caller]
     pub fn wait_until(&self, condition: impl Fn(&Calls) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
+        self.wait_at_most(DEADLINE, condition);
+    }
+
+    /// The same with a deadline of the caller's own, for what takes its time by design.
+    #[track_caller]
+    pub fn wait_at_most(&self, limit: Duration, condition: impl Fn(&Calls) -> bool) {
+        let deadline = Instant::now() + limit;
         let mut state = self.simulator.lock();
         loop {
             let calls = state.calls.clone();

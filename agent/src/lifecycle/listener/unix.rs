@@ -88,11 +88,11 @@ pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
 /// Always the same name, so that what an agent left there that was killed at this point is replaced by the next one and nothing
 /// piles up. Whoever gets here has the lock, so it is nobody else's.
 fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
-    let mut hidden = path.as_os_str().to_owned();
-    hidden.push("~");
-    // It may be too long where the path itself just fits.
+    // Named as the locks are. A path that only just fits into an address has room for that, unless its extension is missing.
+    let extension = if path.extension().is_some_and(|extension| extension == "~") { "s" } else { "~" };
+    let hidden = path.with_extension(extension);
     Endpoint::at(&hidden).map_err(io::Error::other)?;
-    let hidden = Hidden(hidden.into());
+    let hidden = Hidden(hidden);
     remove_if_there(&hidden.0)?;
     let listener = create(&hidden.0)?;
     Ok((listener, hidden))
