@@ -87,7 +87,7 @@ impl Broker {
     }
 
     /// Reads the key, signs, and lets go of the key.
-    async fn sign(&self, app: &App) -> Result<AppJwt, WireError> {
+    pub(super) async fn sign(&self, app: &App) -> Result<AppJwt, WireError> {
         let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
         let key = self.stores.load(app.store, &id).await;
         let key = key.map_err(|error| explain::store(&error, app))?;

@@ -329,7 +329,8 @@ fn install_page(app: &App) -> String {
     }
 }
 
-fn settings_page(app: &App, installation: &Installation) -> String {
+/// Where the owners of an account change an installation on it.
+pub(super) fn settings_page(app: &App, installation: &Installation) -> String {
     if let Some(url) = &installation.html_url {
         return url.clone();
     }

@@ -89,7 +89,7 @@ impl Broker {
             .installations
             .seen(&app.name)
             .filter(|installation| call.after.is_none_or(|after| installation.id.0 > after));
-        let page = behind.by_ref().take(INSTALLATIONS_PER_PAGE).map(installation_status).collect();
+        let page = behind.by_ref().take(INSTALLATIONS_PER_PAGE).map(|one| installation_status(app, one)).collect();
         Reply::Installations { installations: page, more: behind.next().is_some() }
     }
 
@@ -155,12 +155,13 @@ fn lease_status(lease: &TokenLease) -> LeaseStatus {
     }
 }
 
-fn installation_status(installation: &Installation) -> InstallationStatus {
+fn installation_status(app: &App, installation: &Installation) -> InstallationStatus {
     InstallationStatus {
         id: installation.id.0,
         account: installation.account_name(),
         repository_selection: installation.selection.as_str().to_owned(),
         permissions: installation.permissions.to_map(),
         suspended: installation.suspended_at.is_some(),
+        settings: Some(explain::settings_page(app, installation)),
     }
 }

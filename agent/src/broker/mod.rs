@@ -6,6 +6,7 @@
 mod activity;
 mod ask;
 mod discover;
+mod examine;
 mod explain;
 mod fresh;
 mod listing;

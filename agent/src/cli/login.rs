@@ -184,6 +184,7 @@ mod tests {
             repository_selection: "all".to_owned(),
             permissions: [].into(),
             suspended,
+            settings: None,
         }
     }
 

@@ -42,8 +42,19 @@ pub enum RepositoryInstallation {
 impl GitHub {
     /// The App as it sees itself. Proves that the key belongs to it.
     pub async fn app(&self, app: &App, jwt: &AppJwt) -> Result<AppInfo, GitHubError> {
-        let answer = self.call(app, Method::GET, "/app", &jwt.secret, None).await?;
+        let answer = self.call(app, Method::GET, "/app", Some(&jwt.secret), None).await?;
         json(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// GitHub's clock, in seconds since 1970, if it tells. Needs no key: any answer of the API will do, also a refusal.
+    pub async fn time(&self, app: &App) -> Result<Option<i64>, GitHubError> {
+        let answer = self.call(app, Method::GET, "/meta", None, None).await?;
+        if answer.status.is_server_error() {
+            return Err(GitHubError::Unavailable(answer.status.as_u16()));
+        }
+        // A captive portal's page, or a web server that is not GitHub.
+        json::<serde::de::IgnoredAny>(&answer)?;
+        Ok(date(&answer.headers))
     }
 
     /// All installations of the App, enterprises included.
@@ -51,7 +62,7 @@ impl GitHub {
         let mut installations = Vec::new();
         let mut path = "/app/installations?per_page=100".to_owned();
         for _ in 0..MAX_PAGES {
-            let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+            let answer = self.call(app, Method::GET, &path, Some(&jwt.secret), None).await?;
             let answer = expect(answer, StatusCode::OK)?;
             let page: Vec<RawInstallation> = json(&answer)?;
             installations.extend(page.into_iter().map(Installation::from));
@@ -84,7 +95,7 @@ impl GitHub {
     }
 
     async fn find(&self, app: &App, jwt: &AppJwt, path: &str) -> Result<Option<Installation>, GitHubError> {
-        let answer = self.call(app, Method::GET, path, &jwt.secret, None).await?;
+        let answer = self.call(app, Method::GET, path, Some(&jwt.secret), None).await?;
         match expect(answer, StatusCode::OK) {
             Ok(answer) => Ok(Some(json::<RawInstallation>(&answer)?.into())),
             Err(GitHubError::NotFound) => Ok(None),
@@ -100,7 +111,7 @@ impl GitHub {
         name: &FullName,
     ) -> Result<RepositoryInstallation, GitHubError> {
         let path = format!("/repos/{name}/installation");
-        let answer = self.call(app, Method::GET, &path, &jwt.secret, None).await?;
+        let answer = self.call(app, Method::GET, &path, Some(&jwt.secret), None).await?;
         if answer.status == StatusCode::MOVED_PERMANENTLY {
             let repository_id = moved_to(&answer, app);
             return repository_id
@@ -147,7 +158,7 @@ impl GitHub {
         let body = MintBody { repositories: names, repository_ids, permissions: permissions.to_map() };
         let body = serde_json::to_vec(&body).map_err(|_| GitHubError::Garbled("a mint of our own"))?;
         let path = format!("/app/installations/{installation}/access_tokens");
-        let answer = self.call(app, Method::POST, &path, &jwt.secret, Some(body)).await?;
+        let answer = self.call(app, Method::POST, &path, Some(&jwt.secret), Some(body)).await?;
         let answer = expect(answer, StatusCode::CREATED)?;
         let minted = json::<RawToken>(&answer)?.into_answer();
         let MintAnswer { token, repositories } = minted.ok_or(GitHubError::Garbled("a token that is not one line"))?;
@@ -156,7 +167,7 @@ impl GitHub {
 
     /// Kills a token. One that is dead already is no error.
     pub async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
-        let answer = self.call(app, Method::DELETE, "/installation/token", &token.secret, None).await?;
+        let answer = self.call(app, Method::DELETE, "/installation/token", Some(&token.secret), None).await?;
         match expect(answer, StatusCode::NO_CONTENT) {
             Ok(_) | Err(GitHubError::BadCredentials) => Ok(()),
             Err(error) => Err(error),

@@ -56,22 +56,24 @@ impl GitHub {
         app: &App,
         method: Method,
         path: &str,
-        bearer: &Secret,
+        bearer: Option<&Secret>,
         body: Option<Vec<u8>>,
     ) -> Result<Answer, GitHubError> {
         let client = self.client(app)?;
         let host = app.api_url.as_str().trim_start_matches("https://");
         let host = host.split('/').next().unwrap_or(host);
         let unreachable = |error: reqwest::Error| error::transport(&error, host);
-        let authorization = Zeroizing::new(format!("Bearer {}", bearer.expose()));
-        let mut authorization = HeaderValue::from_str(&authorization)
-            .map_err(|_| GitHubError::Garbled("a token that is no header value"))?;
-        authorization.set_sensitive(true);
         let mut request = client
             .request(method, format!("{}{path}", app.api_url))
-            .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/vnd.github+json")
             .header("X-GitHub-Api-Version", API_VERSION);
+        if let Some(bearer) = bearer {
+            let authorization = Zeroizing::new(format!("Bearer {}", bearer.expose()));
+            let mut authorization = HeaderValue::from_str(&authorization)
+                .map_err(|_| GitHubError::Garbled("a token that is no header value"))?;
+            authorization.set_sensitive(true);
+            request = request.header(AUTHORIZATION, authorization);
+        }
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }

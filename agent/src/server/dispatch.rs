@@ -66,6 +66,7 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         }
         Call::Unlock {} => broker.unlock(caller),
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
+        Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),
     }

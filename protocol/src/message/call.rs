@@ -143,6 +143,13 @@ pub struct InstallationsCall {
     pub after: Option<u64>,
 }
 
+/// Asks how far an App gets: whether its key can be read, whether GitHub can be reached, and whether GitHub accepts the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examine {
+    /// The App's nickname.
+    pub app: String,
+}
+
 /// Names a live token: `L1`, `L2`, ... in the order of minting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

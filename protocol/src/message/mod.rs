@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use call::{Erase, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which};
+pub use call::{Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which};
 pub use reply::{
-    AppStatus, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route, Status,
-    StoreStatus, TokenReply,
+    AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
+    Status, StoreStatus, TokenReply,
 };
 
 use crate::error::WireError;
@@ -76,6 +76,8 @@ pub enum Call {
     Revoke(Revoke),
     /// The installations of an App, a page at a time.
     Installations(InstallationsCall),
+    /// How far an App gets with its key and with GitHub, for a person who looks for a fault.
+    Examine(Examine),
     /// Forget tokens and keys, and use none until told otherwise.
     Lock(Lock),
     /// Use keys again.
@@ -170,6 +172,8 @@ pub enum Reply {
         #[serde(default)]
         more: bool,
     },
+    /// How far an App gets.
+    Examined(Box<Examined>),
     /// Tokens and keys are forgotten, and none is used.
     Locked(Locked),
     /// Keys are used again.

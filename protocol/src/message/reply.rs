@@ -120,6 +120,25 @@ pub struct RequestedBy {
     pub exe: Option<String>,
 }
 
+/// How far an App gets. Each part is looked at whatever became of the others, as far as that is possible.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// Where the API is.
+    pub api_url: String,
+    /// Why the key cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<WireError>,
+    /// Why the API cannot be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<WireError>,
+    /// GitHub's clock minus this machine's, in seconds, when it told its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew: Option<i64>,
+    /// Why GitHub does not accept the key for the App; nothing also when it was not asked, for one of the reasons above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<WireError>,
+}
+
 /// What became of tokens that were to be killed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
@@ -240,4 +259,7 @@ pub struct InstallationStatus {
     pub permissions: BTreeMap<String, String>,
     /// Whether somebody suspended it.
     pub suspended: bool,
+    /// The page where its account's owners change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
 }
