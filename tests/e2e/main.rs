@@ -13,6 +13,7 @@ mod concurrency;
 mod control;
 mod dead_tokens;
 mod discovery;
+mod doctor;
 mod fresh_tokens;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;

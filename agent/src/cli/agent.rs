@@ -23,9 +23,9 @@ use super::{private_agent, shell_exports, wording};
 /// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the store in the agent's memory is called.
-const MEMORY: &str = "memory";
+pub(super) const MEMORY: &str = "memory";
 /// The name of the agent's program.
-const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
+pub(super) const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
 
 pub(super) fn run(session: &Session<'_>, command: &Agent) -> Result<ExitCode, CliError> {
     match command {
@@ -130,7 +130,7 @@ fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
 }
 
 /// How to end an agent that does not listen to reason.
-fn end_it(endpoint: &Endpoint) -> String {
+pub(super) fn end_it(endpoint: &Endpoint) -> String {
     let is_agent = |pid: &u32| {
         // Behind a socket of a service manager is the manager, which nobody should kill.
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "ghapp-agent")

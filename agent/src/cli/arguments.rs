@@ -80,6 +80,8 @@ pub(super) enum Command {
     Status(Status),
     /// Explain which helper, rule, App and installation a remote leads to
     Which(Which),
+    /// Look at everything between git and a token, and say what can be done
+    Doctor(Doctor),
     /// Print a token
     Token(Token),
     /// List live tokens; never the tokens themselves
@@ -201,6 +203,21 @@ pub(super) struct Which {
     /// The remote; . is the origin of the current directory, as it is when left out
     #[arg(value_name = "URL|.|OWNER/REPO")]
     pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The remote; . is the origin of the current directory, as it is when left out if an App is on its host
+    #[arg(value_name = "URL|.|OWNER/REPO")]
+    pub(super) target: Option<String>,
+    /// Run the commands that are safe to run, and look again
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Also write a report to attach where you ask for help; there is no key and no token in it
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) form: Form,
 }

@@ -1,32 +1,40 @@
 //! Whom git asks about a URL, by git's own rules: which sections of its configuration match, in which order, and what a reset
 //! forgets. Pure: the configuration is read elsewhere.
 
+use std::path::PathBuf;
+
 use super::{SECRET_MARKS, wiring};
 
-/// A value under `credential` in git's configuration.
+/// A value under `credential` or `http` in git's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The URL or part of one that it is about; nothing when it is about all.
-    section: Option<String>,
+    pub(super) section: Option<String>,
     /// `helper`, `usehttppath`, ...
-    key: String,
-    value: String,
-    /// The file that it stands in.
-    file: String,
+    pub(super) key: String,
+    pub(super) value: String,
+    /// The file that it stands in, or `command line:` for what variables and options say.
+    pub(super) file: String,
 }
 
 impl Entry {
-    /// Reads what `git config --null --show-origin --get-regexp` prints about one. A key without a value is left out: git
-    /// refuses one here.
-    pub(super) fn of(origin: &str, record: &str) -> Option<Self> {
+    /// Reads what `git config --null --show-origin --get-regexp` prints about one of `name`. A key without a value is left out:
+    /// git refuses one here.
+    pub(super) fn of(name: &str, origin: &str, record: &str) -> Option<Self> {
         let (key, value) = record.split_once('\n')?;
-        let key = key.strip_prefix("credential.")?;
+        let key = key.strip_prefix(name)?.strip_prefix('.')?;
         let (section, key) = match key.rsplit_once('.') {
             Some((section, key)) => (Some(section.to_owned()), key),
             None => (None, key),
         };
         let file = origin.strip_prefix("file:").unwrap_or(origin);
         Some(Self { section, key: key.to_owned(), value: value.to_owned(), file: file.to_owned() })
+    }
+
+    /// The helper that it names, if it names one.
+    pub(super) fn helper(&self) -> Option<Helper> {
+        let names = self.key == "helper" && !self.value.is_empty();
+        names.then(|| Helper { command: self.value.clone(), file: self.file.clone() })
     }
 }
 
@@ -47,6 +55,21 @@ impl Remote {
             host: parts.host,
             path: parts.path.to_owned(),
         })
+    }
+
+    /// The same with everything in lower case, to see whether a section would match if git did not look at the case.
+    pub(super) fn in_lower_case(&self) -> Self {
+        Self { path: self.path.to_ascii_lowercase(), user: self.user.clone(), host: self.host.clone() }
+    }
+
+    /// Whether a section of `http` or `credential` is about it.
+    pub(super) fn is_in(&self, section: &str) -> bool {
+        matches(section, self)
+    }
+
+    /// Whether it is on the host of another.
+    pub(super) fn is_on_host_of(&self, other: &Self) -> bool {
+        self.host == other.host
     }
 
     /// Whether it names another user than the one that tokens have. Our helper leaves such a remote to the next.
@@ -82,6 +105,16 @@ impl Helper {
         wiring::is_ours(value)
             || program == wiring::BARE_HELPER && !is_path
             || name == wiring::HELPER_PROGRAM && is_path
+    }
+
+    /// The program that it names by its path, if it does.
+    pub(super) fn program(&self) -> Option<PathBuf> {
+        if let Some(program) = wiring::program(&self.command) {
+            return Some(program);
+        }
+        let command = self.command.strip_prefix('!').unwrap_or(&self.command);
+        let first = command.split_ascii_whitespace().next().unwrap_or_default();
+        first.starts_with('/').then(|| PathBuf::from(first))
     }
 
     /// Its command for people. A command that somebody wrote for the shell may have a password in it: such a one is not shown.
@@ -214,7 +247,7 @@ mod tests {
             "credential.helper\ncache --timeout 5",
             "credential.helper",
         ];
-        let entries: Vec<_> = entries.iter().filter_map(|record| Entry::of("file:f", record)).collect();
+        let entries: Vec<_> = entries.iter().filter_map(|record| Entry::of("credential", "file:f", record)).collect();
         let chain = Chain::of(&remote("https://github.com/acme/web.git"), &entries);
         assert_eq!(chain.helpers, [helper("ghapp"), helper("cache --timeout 5")]);
         assert!(chain.tells_path);

@@ -1,23 +1,19 @@
 //! git itself, run with bounds: reads and writes its configuration, and asks a repository for its remote.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::Command;
 use std::time::Duration;
 
-use ghapp_protocol::client::Deadline;
 use ghapp_protocol::error::ErrorCode;
 
 use super::arguments::Place;
+use super::bounded::{self, Answer, Trouble};
 use super::chain::Entry;
 use super::failure::CliError;
 
 /// How long git may take. Reading or changing a file takes milliseconds; a home directory on a network may need seconds.
 const GIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most that is read of each of git's streams. A configuration with thousands of credential sections is below it.
-const MAX_STREAM: u64 = 1024 * 1024;
 
 /// One of git's configuration files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,22 +62,22 @@ impl ConfigFile {
     /// The values of a key, in their order.
     pub(super) fn values(&self, key: &str) -> Result<Vec<String>, CliError> {
         let answer = self.config(&["--null", "--get-all", key])?;
-        if answer.code() == Some(NOTHING_FOUND) {
+        if answer.status.code() == Some(NOTHING_FOUND) {
             return Ok(Vec::new());
         }
-        answer.expect_success()?;
-        Ok(answer.records())
+        expect_success(&answer)?;
+        Ok(records(&answer))
     }
 
     /// The subsections of `credential` with a helper that `wanted` accepts, in their order, each once.
     pub(super) fn sections(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Vec<String>, CliError> {
         let answer = self.config(&["--null", "--get-regexp", r"^credential\..*\.helper$"])?;
-        if answer.code() == Some(NOTHING_FOUND) {
+        if answer.status.code() == Some(NOTHING_FOUND) {
             return Ok(Vec::new());
         }
-        answer.expect_success()?;
+        expect_success(&answer)?;
         let mut found = Vec::new();
-        for record in answer.records() {
+        for record in records(&answer) {
             let Some((url, value)) = section_and_value(&record) else {
                 continue;
             };
@@ -99,14 +95,14 @@ impl ConfigFile {
             &wanted[common..]
         } else if let [first, rest @ ..] = wanted {
             // Keeps the section where it is, which a section that was removed and added anew would not be.
-            self.config(&["--replace-all", key, first])?.expect_success()?;
+            expect_success(&self.config(&["--replace-all", key, first])?)?;
             rest
         } else {
-            self.config(&["--unset-all", key])?.expect_success()?;
+            expect_success(&self.config(&["--unset-all", key])?)?;
             &[]
         };
         for value in added {
-            self.config(&["--add", key, value])?.expect_success()?;
+            expect_success(&self.config(&["--add", key, value])?)?;
         }
         Ok(())
     }
@@ -132,13 +128,13 @@ fn section_and_value(record: &str) -> Option<(&str, &str)> {
 pub(super) fn effective_sections(is_ours: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, CliError> {
     let arguments = ["config", "--null", "--show-origin", "--get-regexp", r"^credential\..*\.helper$"];
     let answer = run(arguments.iter().map(OsStr::new))?;
-    if answer.code() == Some(NOTHING_FOUND) {
+    if answer.status.code() == Some(NOTHING_FOUND) {
         return Ok(Vec::new());
     }
-    answer.expect_success()?;
+    expect_success(&answer)?;
     let mut found = Vec::new();
     // Origin and key take turns.
-    for pair in answer.records().chunks_exact(2) {
+    for pair in records(&answer).chunks_exact(2) {
         if let Some((url, value)) = section_and_value(&pair[1])
             && is_ours(value)
         {
@@ -151,99 +147,60 @@ pub(super) fn effective_sections(is_ours: impl Fn(&str) -> bool) -> Result<Vec<(
 
 /// Everything under `credential`, in all of git's files together, in git's order.
 pub(super) fn credential_entries() -> Result<Vec<Entry>, CliError> {
-    let answer = run(["config", "--null", "--show-origin", "--get-regexp", r"^credential\."].iter().map(OsStr::new))?;
-    if answer.code() == Some(NOTHING_FOUND) {
+    entries("credential", r"^credential\.")
+}
+
+/// Every value of a section whose key matches, in all of git's files together, in git's order. Keys are in lower case.
+pub(super) fn entries(section: &str, pattern: &str) -> Result<Vec<Entry>, CliError> {
+    let answer = run(["config", "--null", "--show-origin", "--get-regexp", pattern].iter().map(OsStr::new))?;
+    if answer.status.code() == Some(NOTHING_FOUND) {
         return Ok(Vec::new());
     }
-    answer.expect_success()?;
-    Ok(answer.records().chunks_exact(2).filter_map(|pair| Entry::of(&pair[0], &pair[1])).collect())
+    expect_success(&answer)?;
+    Ok(records(&answer).chunks_exact(2).filter_map(|pair| Entry::of(section, &pair[0], &pair[1])).collect())
 }
 
 /// The URL of the remote `origin` of the repository around the current directory, as git would use it.
 pub(super) fn origin() -> Result<String, CliError> {
-    let answer = run(["remote", "get-url", "origin"].iter().map(OsStr::new))?;
-    answer.expect_success()?;
+    line(&["remote", "get-url", "origin"])
+}
+
+/// What git says in one line to such arguments.
+pub(super) fn line(arguments: &[&str]) -> Result<String, CliError> {
+    let answer = run(arguments.iter().map(OsStr::new))?;
+    expect_success(&answer)?;
     Ok(String::from_utf8_lossy(&answer.stdout).trim_end().to_owned())
 }
 
-/// What git said.
-struct Answer {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+/// Requires that git succeeded.
+fn expect_success(answer: &Answer) -> Result<(), CliError> {
+    if answer.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&answer.stderr);
+    let first = words.lines().next().unwrap_or_default();
+    let first = ["fatal: ", "error: "].iter().find_map(|label| first.strip_prefix(label)).unwrap_or(first);
+    Err(CliError::new(
+        ErrorCode::Git,
+        if first.is_empty() { format!("git failed ({})", answer.status) } else { format!("git failed: {first}") },
+    ))
 }
 
-impl Answer {
-    fn code(&self) -> Option<i32> {
-        self.status.code()
-    }
-
-    fn expect_success(&self) -> Result<(), CliError> {
-        if self.status.success() {
-            return Ok(());
-        }
-        let words = String::from_utf8_lossy(&self.stderr);
-        let first = words.lines().next().unwrap_or_default();
-        let first = ["fatal: ", "error: "].iter().find_map(|label| first.strip_prefix(label)).unwrap_or(first);
-        Err(CliError::new(
-            ErrorCode::Git,
-            if first.is_empty() { format!("git failed ({})", self.status) } else { format!("git failed: {first}") },
-        ))
-    }
-
-    /// The output, taken apart at its NUL bytes.
-    fn records(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.stdout);
-        let text = text.strip_suffix('\0').unwrap_or(&text);
-        if self.stdout.is_empty() { Vec::new() } else { text.split('\0').map(str::to_owned).collect() }
-    }
+/// The output, taken apart at its NUL bytes.
+fn records(answer: &Answer) -> Vec<String> {
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let text = text.strip_suffix('\0').unwrap_or(&text);
+    if answer.stdout.is_empty() { Vec::new() } else { text.split('\0').map(str::to_owned).collect() }
 }
 
 fn run<'a>(arguments: impl Iterator<Item = &'a OsStr>) -> Result<Answer, CliError> {
-    let child =
-        Command::new("git").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => CliError::new(ErrorCode::Git, "git is not in PATH").hint("install git"),
-        _ => CliError::new(ErrorCode::Git, format!("cannot run git: {error}")).caused_by(error),
-    })?;
-    let deadline = Deadline::after(GIT_TIMEOUT);
-    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    match (wait(&stdout, deadline), wait(&stderr, deadline)) {
-        (Some(stdout), Some(stderr)) => Ok(Answer {
-            // git has closed both streams: it is at its end.
-            status: child
-                .wait()
-                .map_err(|error| CliError::new(ErrorCode::Git, format!("cannot wait for git: {error}")))?,
-            stdout,
-            stderr,
-        }),
-        _ => Err(too_slow(child)),
-    }
-}
-
-fn too_slow(mut child: Child) -> CliError {
-    // It may end at this very moment; either way it is gone afterwards.
-    drop(child.kill());
-    drop(child.wait());
-    CliError::new(ErrorCode::Git, format!("git did not answer within {} s", GIT_TIMEOUT.as_secs()))
-}
-
-/// Reads a stream on a thread of its own: git must not stand still because nobody reads the other one.
-fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            // What cannot be read is missing, and git's exit status says whether that matters.
-            drop(stream.take(MAX_STREAM).read_to_end(&mut bytes));
+    bounded::run(Command::new("git").args(arguments), b"", GIT_TIMEOUT).map_err(|trouble| match trouble {
+        Trouble::NotFound => CliError::new(ErrorCode::Git, "git is not in PATH").hint("install git"),
+        Trouble::TooSlow(limit) => {
+            CliError::new(ErrorCode::Git, format!("git did not answer within {} s", limit.as_secs()))
         }
-        drop(sender.send(bytes));
-    });
-    receiver
-}
-
-fn wait(stream: &Receiver<Vec<u8>>, deadline: Deadline) -> Option<Vec<u8>> {
-    stream.recv_timeout(deadline.left().unwrap_or_default()).ok()
+        Trouble::Io(error) => CliError::new(ErrorCode::Git, format!("cannot run git: {error}")).caused_by(error),
+    })
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 mod agent;
 mod apps;
 mod arguments;
+mod bounded;
 mod chain;
 mod config;
 mod connection;
+mod doctor;
 mod failure;
 mod git_config;
 mod json;
@@ -115,6 +117,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::SetupGit(setup) => setup_git::run(&session, &setup)?,
         Command::Status(status) => return status::run(&session, &status),
         Command::Which(which) => which::run(&session, &which)?,
+        Command::Doctor(doctor) => return doctor::run(&session, global, &doctor),
         Command::Token(token) => token::run(&session, &token)?,
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,

@@ -27,6 +27,9 @@ enum Paint {
     Error,
     Hint,
     Heading,
+    Good,
+    Attention,
+    Faint,
 }
 
 impl Paint {
@@ -36,6 +39,43 @@ impl Paint {
             Self::Error => "1;31",
             Self::Hint => "36",
             Self::Heading => "1",
+            Self::Good => "32",
+            Self::Attention => "33",
+            Self::Faint => "2",
+        }
+    }
+}
+
+/// How something is, as a sign in front of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mark {
+    Good,
+    Attention,
+    Bad,
+    Absent,
+}
+
+impl Mark {
+    /// The sign, or a word as wide as the others where there may be no such letter.
+    fn sign(self, unicode: bool) -> &'static str {
+        match (self, unicode) {
+            (Self::Good, true) => "✓",
+            (Self::Good, false) => "ok  ",
+            (Self::Attention, true) => "!",
+            (Self::Attention, false) => "warn",
+            (Self::Bad, true) => "✗",
+            (Self::Bad, false) => "FAIL",
+            (Self::Absent, true) => "–",
+            (Self::Absent, false) => "skip",
+        }
+    }
+
+    fn paint(self) -> Paint {
+        match self {
+            Self::Good => Paint::Good,
+            Self::Attention => Paint::Attention,
+            Self::Bad => Paint::Error,
+            Self::Absent => Paint::Faint,
         }
     }
 }
@@ -58,6 +98,8 @@ pub(super) struct Output {
     volume: Volume,
     paint_stdout: bool,
     paint_stderr: bool,
+    /// Whether letters beyond ASCII arrive.
+    unicode: bool,
 }
 
 impl Output {
@@ -77,6 +119,7 @@ impl Output {
             paint_stderr: paint(stderr.is_terminal()),
             stdout,
             stderr,
+            unicode: speaks_unicode(),
         }
     }
 
@@ -100,6 +143,25 @@ impl Output {
     /// Writes a line that was asked for.
     pub(super) fn line(&self, text: &str) -> Result<(), CliError> {
         self.data(&format!("{}\n", printable(text)))
+    }
+
+    /// Writes a line with a sign in front of it.
+    pub(super) fn marked(&self, mark: Mark, text: &str) -> Result<(), CliError> {
+        let sign = mark.sign(self.unicode);
+        let sign = if self.paint_stdout { painted(mark.paint(), sign) } else { sign.to_owned() };
+        self.data(&format!("{sign} {}\n", printable(text).trim_end()))
+    }
+
+    /// Writes what can be done about the line before: a line of its own, to be pasted.
+    pub(super) fn advice(&self, text: &str) -> Result<(), CliError> {
+        let text = printable(text);
+        let text = if self.paint_stdout { painted(Paint::Hint, &text) } else { text };
+        self.data(&format!("      {text}\n"))
+    }
+
+    /// Whether only what needs attention is to be said.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.volume == Volume::Quiet
     }
 
     /// Writes a value for scripts: one line of JSON.
@@ -167,6 +229,13 @@ impl Output {
     fn say(&self, line: &str) {
         drop(self.stderr.lock().write_all(format!("{line}\n").as_bytes()));
     }
+}
+
+/// What the locale says about letters (POSIX, "Environment Variables": the first of these that is set counts).
+fn speaks_unicode() -> bool {
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default().to_ascii_uppercase();
+    cfg!(windows) || locale.contains("UTF-8") || locale.contains("UTF8")
 }
 
 fn painted(paint: Paint, text: &str) -> String {

@@ -1,5 +1,6 @@
 //! `ghapp setup-git`: makes git ask us for the hosts and owners of our Apps, and takes that back.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use ghapp_protocol::error::ErrorCode;
@@ -178,23 +179,28 @@ fn absolute_helper() -> Result<String, CliError> {
             .hint("install git-credential-ghapp beside ghapp"));
     }
     let same = |path: &PathBuf| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&beside).ok();
-    let program = in_path().filter(same).unwrap_or(beside.clone());
+    let program = in_path(&search_path()).filter(same).unwrap_or(beside.clone());
     let program = program.to_str().ok_or_else(|| {
         CliError::new(ErrorCode::File, format!("{} cannot be written into git's configuration", program.display()))
     })?;
     Ok(wiring::absolute_helper(program))
 }
 
-fn in_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
+/// Where this process looks for programs.
+pub(super) fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// Our helper in such a list of directories, as git would find it.
+pub(super) fn in_path(path: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(path)
         .filter(|directory| directory.is_absolute())
         .map(|directory| directory.join(HELPER_PROGRAM))
         .find(|program| program.is_file())
 }
 
 fn warn_unless_in_path(output: &Output) {
-    if in_path().is_some() {
+    if in_path(&search_path()).is_some() {
         return;
     }
     let directory = sibling(HELPER_PROGRAM).ok().filter(|program| program.is_file());

@@ -48,7 +48,23 @@ impl Target {
         }
     }
 
-    fn url(&self) -> Option<String> {
+    /// Reads the URL of a remote: the repository that it means, whether or not helpers are asked about such a URL, and what is
+    /// wrong with it if they are not. `command` is what takes the URL that would do.
+    pub(super) fn of_remote(url: &str, what: &str, command: &str) -> (Option<Self>, Option<CliError>) {
+        match parse(url) {
+            Ok(target) => (Some(target), None),
+            Err(error) => {
+                let target = match &error {
+                    TargetError::PlainHttp(target) | TargetError::Ssh(target) => target.clone(),
+                    TargetError::Form(_) => None,
+                };
+                (target, Some(describe(error, what, command)))
+            }
+        }
+    }
+
+    /// Its URL, when the host is known.
+    pub(super) fn url(&self) -> Option<String> {
         let host = self.host.as_ref()?;
         Some(format!("https://{host}/{}.git", self.full_name))
     }

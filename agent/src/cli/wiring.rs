@@ -4,7 +4,7 @@
 //! those before it (gitcredentials(7)). So an empty value and our name, behind whatever stood there, make git ask us alone,
 //! and taking exactly these two out again restores what stood there.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use ghapp_protocol::remote::{Host, Owner};
 
@@ -40,9 +40,11 @@ pub(super) fn absolute_helper(program: &str) -> String {
 
 /// Whether a value of `helper` is one that we write.
 pub(super) fn is_ours(value: &str) -> bool {
-    if value == BARE_HELPER {
-        return true;
-    }
+    value == BARE_HELPER || program(value).is_some()
+}
+
+/// The path of our program in a value of `helper` that names it so.
+pub(super) fn program(value: &str) -> Option<PathBuf> {
     let path = match value.strip_prefix('!') {
         None => value.to_owned(),
         Some(quoted) => {
@@ -50,8 +52,8 @@ pub(super) fn is_ours(value: &str) -> bool {
             inner.unwrap_or(quoted).replace(r"'\''", "'")
         }
     };
-    let path = Path::new(&path);
-    path.is_absolute() && path.file_name().is_some_and(|name| name == HELPER_PROGRAM)
+    let path = PathBuf::from(path);
+    (path.is_absolute() && path.file_name().is_some_and(|name| name == HELPER_PROGRAM)).then_some(path)
 }
 
 /// The values of `helper` with us at their end.
