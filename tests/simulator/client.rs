@@ -80,6 +80,17 @@ impl Client {
         reply.json["token"].as_str().expect("a mint answers with a token").to_owned()
     }
 
+    /// Posts a form to a page, as a browser does that follows nothing.
+    pub(crate) fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let host = self.api_url.strip_suffix("/api/v3").expect("the API is below the host");
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.runtime.block_on(async {
+            let reply = self.http.post(format!("{host}{path}")).body(form).send().await.expect("the simulator answers");
+            let (status, headers) = (reply.status(), reply.headers().clone());
+            Reply { status, headers, json: Value::String(reply.text().await.expect("it is text")) }
+        })
+    }
+
     /// Calls and lets the connection fail.
     pub(crate) fn try_call(
         &self,

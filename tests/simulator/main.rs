@@ -6,6 +6,7 @@ mod faults;
 mod git_front;
 mod large_files;
 mod lookups;
+mod manifest;
 mod mint;
 mod sandbox;
 mod tokens;

@@ -27,6 +27,10 @@ pub enum Endpoint {
     UserGet,
     /// `GET /meta`
     Meta,
+    /// `POST /settings/apps/new`, the same below an organization, and the button behind it
+    ManifestPage,
+    /// `POST /app-manifests/{code}/conversions`
+    ManifestConversion,
     /// `GET /{owner}/{repo}/info/refs`
     GitInfoRefs,
     /// `POST /{owner}/{repo}/git-upload-pack`: clone and fetch
@@ -58,7 +62,8 @@ impl Endpoint {
 
     /// Whether this is part of the REST API.
     pub fn is_api(self) -> bool {
-        !self.is_git() && !self.is_lfs() && self != Endpoint::UnknownPage
+        let page = matches!(self, Endpoint::UnknownPage | Endpoint::ManifestPage);
+        !self.is_git() && !self.is_lfs() && !page
     }
 }
 

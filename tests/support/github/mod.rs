@@ -23,6 +23,7 @@ mod calls;
 mod fault;
 mod json;
 mod lfs;
+mod manifest;
 mod mint;
 mod model;
 mod permissions;
@@ -99,6 +100,11 @@ impl GitHub {
     /// Registers an App with one private key.
     pub fn create_app(&self, name: &str, owner: &str) -> App {
         self.simulator.lock().register_app(name, owner)
+    }
+
+    /// The Apps that were registered from manifests so far, oldest first. Nothing has been installed for them.
+    pub fn registered_apps(&self) -> Vec<App> {
+        self.simulator.lock().manifests.registered.clone()
     }
 
     /// Generates one more private key for an App and returns it as PEM. All its keys are good until removed.

@@ -9,6 +9,7 @@ use super::app::{App, RegisteredApp};
 use super::calls::Calls;
 use super::fault::Faults;
 use super::lfs::Address;
+use super::manifest::Manifests;
 use super::mint::Mint;
 use super::permissions::Permissions;
 use super::token::{Token, TokenShape};
@@ -120,6 +121,7 @@ pub(super) struct State {
     pub(super) mints: Vec<Mint>,
     pub(super) jwts: BTreeSet<String>,
     pub(super) faults: Faults,
+    pub(super) manifests: Manifests,
     pub(super) connections: usize,
     /// Addresses of the store for large files that were handed out.
     pub(super) lfs_addresses: HashMap<String, Address>,
@@ -144,6 +146,7 @@ impl State {
             mints: Vec::new(),
             jwts: BTreeSet::new(),
             faults: Faults::default(),
+            manifests: Manifests::default(),
             connections: 0,
             lfs_addresses: HashMap::new(),
             last_id: 1_000_000,

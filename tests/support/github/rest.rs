@@ -11,7 +11,7 @@ use super::json::{app_json, installation_json, repository_json};
 use super::model::{AccountKind, Coverage, Installation, Repository, State};
 use super::route::Route;
 use super::token::LiveToken;
-use super::{auth, mint};
+use super::{auth, manifest, mint};
 
 /// The header that names the version of the API.
 const API_VERSION: HeaderName = HeaderName::from_static("x-github-api-version");
@@ -107,9 +107,14 @@ fn carry_out(state: &mut State, route: &Route, request: &Parts, body: &[u8]) -> 
             "verifiable_password_authentication": false,
             "installed_version": ENTERPRISE_VERSION,
         }))),
-        Route::UnknownApi | Route::UnknownPage | Route::Git { .. } | Route::Lfs { .. } | Route::LfsObject { .. } => {
-            Err(Refusal::new(StatusCode::NOT_FOUND, "Not Found"))
-        }
+        Route::ManifestConversion(code) => manifest::convert(state, code, body),
+        Route::UnknownApi
+        | Route::UnknownPage
+        | Route::Manifest { .. }
+        | Route::ManifestConfirmed
+        | Route::Git { .. }
+        | Route::Lfs { .. }
+        | Route::LfsObject { .. } => Err(Refusal::new(StatusCode::NOT_FOUND, "Not Found")),
     }
 }
 

@@ -24,6 +24,13 @@ pub(super) enum Route {
     InstallationRepositories,
     UserGet(String),
     Meta,
+    /// The page that a manifest is posted to.
+    Manifest {
+        organization: Option<String>,
+    },
+    /// The button on that page.
+    ManifestConfirmed,
+    ManifestConversion(String),
     Git {
         owner: String,
         repo: String,
@@ -84,6 +91,12 @@ impl Route {
             ["_lfs", address] if matches!(*method, Method::GET | Method::PUT) => {
                 Route::LfsObject { address: (*address).to_owned(), upload: *method == Method::PUT }
             }
+            // Reserved names: no owner is called so.
+            ["settings", "apps", "new"] if *method == Method::POST => Route::Manifest { organization: None },
+            ["organizations", org, "settings", "apps", "new"] if *method == Method::POST => {
+                Route::Manifest { organization: Some((*org).to_owned()) }
+            }
+            ["settings", "apps", "manifest"] if *method == Method::POST => Route::ManifestConfirmed,
             [owner, repo, "info", "lfs", rest @ ..] => Route::lfs(method, owner, repo, rest),
             [owner, repo, rest @ ..] => Route::git(method, owner, repo, rest),
             _ => Route::UnknownPage,
@@ -106,6 +119,7 @@ impl Route {
             ("DELETE", ["installation", "token"]) => Route::Revoke,
             ("GET", ["installation", "repositories"]) => Route::InstallationRepositories,
             ("GET", ["meta"]) => Route::Meta,
+            ("POST", ["app-manifests", code, "conversions"]) => Route::ManifestConversion((*code).to_owned()),
             _ => Route::UnknownApi,
         }
     }
@@ -145,6 +159,8 @@ impl Route {
             Route::InstallationRepositories => Endpoint::InstallationRepositories,
             Route::UserGet(_) => Endpoint::UserGet,
             Route::Meta => Endpoint::Meta,
+            Route::Manifest { .. } | Route::ManifestConfirmed => Endpoint::ManifestPage,
+            Route::ManifestConversion(_) => Endpoint::ManifestConversion,
             Route::Git { request: GitRequest::InfoRefs, .. } => Endpoint::GitInfoRefs,
             Route::Git { request: GitRequest::UploadPack, .. } => Endpoint::GitUploadPack,
             Route::Git { request: GitRequest::ReceivePack, .. } => Endpoint::GitReceivePack,

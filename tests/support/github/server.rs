@@ -26,6 +26,7 @@ use super::auth;
 use super::calls::Calls;
 use super::fault::{self, Fault, Step};
 use super::lfs;
+use super::manifest;
 use super::model::State;
 use super::rest::{self, ENTERPRISE_VERSION};
 use super::route::{GitRequest, Route};
@@ -192,6 +193,10 @@ async fn carry_out(simulator: &Simulator, request: Request<Incoming>) -> Result<
             lfs::answer(&mut simulator.lock(), owner, repo, *request, &parts.headers, &body)
         }
         (None, Route::LfsObject { address, upload }) => lfs::object(&simulator.lock(), address, *upload, &body),
+        (None, Route::Manifest { organization }) => {
+            manifest::posted(&mut simulator.lock(), organization.as_deref(), parts.uri.query(), &body)
+        }
+        (None, Route::ManifestConfirmed) => manifest::confirmed(&mut simulator.lock(), &body),
         (None, route) => rest::answer(&mut simulator.lock(), route, &parts, &body),
     };
     if lose_answer {
