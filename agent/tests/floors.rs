@@ -72,8 +72,13 @@ const OWNED: &[(&str, &[&str])] = &[
     ("apple_native_keyring_store", &["agent/src/keystore/"]),
     ("aws_lc_rs", &["agent/src/signer/"]),
     ("clap", &["agent/src/cli/", "agent/src/main.rs"]),
+    ("dialoguer", &["agent/src/cli/prompt.rs"]),
     ("directories", &["agent/src/config/paths.rs"]),
     ("fs4", &["protocol/src/endpoint/windows.rs"]),
+    ("getrandom", &["agent/src/cli/create/"]),
+    ("hyper", &["agent/src/cli/create/callback.rs"]),
+    ("hyper_util", &["agent/src/cli/create/callback.rs"]),
+    ("indicatif", &["agent/src/cli/progress.rs"]),
     ("interprocess", &["agent/src/server/", "agent/src/lifecycle/", "protocol/src/client/windows.rs"]),
     ("jsonwebtoken", &["agent/src/signer/"]),
     ("keyring_core", &["agent/src/keystore/"]),
@@ -99,13 +104,17 @@ fn exposes(source: &Source, index: usize) -> bool {
 }
 
 const EXPOSING: Places = &[
+    ("agent/src/broker/create.rs", "reads the key that GitHub made"),
     ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over"),
+    ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
     ("agent/src/cli/login.rs", "encodes the key for the agent"),
     ("agent/src/cli/token.rs", "prints the token that was asked for"),
+    ("agent/src/github/calls.rs", "makes a path of a manifest's code"),
     ("agent/src/github/client.rs", "writes the Authorization header"),
     ("agent/src/github/types.rs", "makes sure that a token is one line"),
     ("agent/src/keystore/mod.rs", "locks the pages of a key that stays in memory"),
     ("agent/src/keystore/stored_form.rs", "encodes the key for the keyring"),
+    ("agent/src/model/manifest_code.rs", "makes sure that a code is one part of a path"),
     ("agent/src/model/token.rs", "hashes the token"),
     ("agent/src/signer/import.rs", "computes the key's fingerprint"),
     ("agent/src/signer/jwt.rs", "signs, and puts the app JWT together"),
@@ -152,6 +161,7 @@ fn starts_task(source: &Source, index: usize) -> bool {
 
 const SPAWNING: Places = &[
     ("agent/src/broker/", "revokes several tokens at once, and waits for all"),
+    ("agent/src/cli/create/callback.rs", "one for each visitor of the page, counted by permits"),
     ("agent/src/lifecycle/", "waits for signals, and for a lock"),
     ("agent/src/server/", "one for each connection, counted by permits"),
     ("agent/src/token/flight.rs", "a mint goes on when the one who asked has gone"),

@@ -143,6 +143,14 @@ error_codes! {
     Git = "E49", exit 1, NextHelper;
     /// Servers refused fresh tokens of a scope again and again; it has to wait for the next.
     TokensRefused = "E50", exit 7, Stop;
+    /// A browser came back from somewhere else than the page that was opened.
+    ForgedCallback = "E51", exit 1, NextHelper;
+    /// GitHub does not know the code of a manifest: it was used already, or is older than an hour.
+    ManifestCodeRefused = "E52", exit 7, NextHelper;
+    /// The person said no in the browser.
+    Cancelled = "E53", exit 1, NextHelper;
+    /// Nobody came back from the browser in time.
+    NoCallback = "E54", exit 8, NextHelper;
 }
 
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.

@@ -44,6 +44,25 @@ pub(crate) mod on_the_wire {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
+
+    /// The same for a secret that may be left out.
+    pub(crate) mod optional {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        use super::Secret;
+
+        #[expect(clippy::ref_option, reason = "serde passes a reference")]
+        pub(crate) fn serialize<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+            match secret {
+                Some(secret) => super::serialize(secret, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+            Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod memory;
 pub mod process;
 pub mod sandbox;
 pub mod secrets;
+#[cfg(unix)]
+pub mod terminal;
 pub mod tls;
 pub mod tools;
 

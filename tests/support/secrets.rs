@@ -22,17 +22,7 @@ pub struct Secrets {
 impl Secrets {
     /// All secrets of a desk so far.
     pub fn of(desk: &Desk) -> Secrets {
-        let mut pieces = Vec::new();
-        let base64: String = desk.app.pem().lines().filter(|line| !line.starts_with('-')).collect();
-        let der = STANDARD.decode(&base64).expect("the simulator writes PEM");
-        for piece in der[PRIVATE_FROM..].chunks_exact(PIECE).step_by(2) {
-            pieces.push(("key", piece.to_vec()));
-            // As a number in memory, lowest byte first.
-            pieces.push(("key", piece.iter().rev().copied().collect()));
-        }
-        for piece in base64.as_bytes()[PRIVATE_FROM * 4 / 3 + 4..].chunks_exact(2 * PIECE) {
-            pieces.push(("key", piece.to_vec()));
-        }
+        let mut pieces = pieces_of_key(desk.app.pem());
         for mint in desk.github.mints() {
             // The end, where no two tokens are alike; and as git's front gets it.
             pieces.push(("token", mint.token.as_bytes()[mint.token.len() - PIECE..].to_vec()));
@@ -42,6 +32,15 @@ impl Secrets {
         for jwt in desk.github.jwts() {
             pieces.push(("JWT", jwt.as_bytes()[jwt.len() - PIECE..].to_vec()));
         }
+        Secrets::of_pieces(pieces)
+    }
+
+    /// One private key.
+    pub fn of_key(pem: &str) -> Secrets {
+        Secrets::of_pieces(pieces_of_key(pem))
+    }
+
+    fn of_pieces(pieces: Vec<(&'static str, Vec<u8>)>) -> Secrets {
         let mut begins = vec![false; 1 << 16];
         for (_, piece) in &pieces {
             begins[begin(piece[0], piece[1])] = true;
@@ -62,6 +61,21 @@ impl Secrets {
         }
         found
     }
+}
+
+fn pieces_of_key(pem: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let mut pieces = Vec::new();
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(&base64).expect("the simulator writes PEM");
+    for piece in der[PRIVATE_FROM..].chunks_exact(PIECE).step_by(2) {
+        pieces.push(("key", piece.to_vec()));
+        // As a number in memory, lowest byte first.
+        pieces.push(("key", piece.iter().rev().copied().collect()));
+    }
+    for piece in base64.as_bytes()[PRIVATE_FROM * 4 / 3 + 4..].chunks_exact(2 * PIECE) {
+        pieces.push(("key", piece.to_vec()));
+    }
+    pieces
 }
 
 fn begin(first: u8, second: u8) -> usize {

@@ -230,7 +230,7 @@ pub(super) fn store(error: &StoreError, app: &App) -> WireError {
 
 /// Why GitHub failed, where no installation or repository is to blame.
 pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
-    let (name, host, issuer) = (&app.name, &app.host, app.issuer());
+    let (name, host) = (&app.name, &app.host);
     let new = WireError::new;
     match error {
         GitHubError::Unreachable { .. } => {
@@ -246,20 +246,26 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
             new(ErrorCode::UntrustedCertificate, error.to_string()).hint("give a PEM file that the agent can read")
         }
         GitHubError::KeyRefused => {
-            new(ErrorCode::KeyRefused, format!("{host} does not accept the key for App {issuer}")).hint(format!(
-                "compare the fingerprint with \"Private keys\" on the App's settings page: {}",
-                app.key.as_ref().map_or("-", |key| key.as_str())
-            ))
+            new(ErrorCode::KeyRefused, format!("{host} does not accept the key for App {}", app.issuer())).hint(
+                format!(
+                    "compare the fingerprint with \"Private keys\" on the App's settings page: {}",
+                    app.key.as_ref().map_or("-", |key| key.as_str())
+                ),
+            )
         }
         GitHubError::Clock { server_time } => {
             let told = server_time.map(|time_there| format!(": it is {} there", time(time_there)));
             let cause = format!("{host} refuses the time of this machine{}", told.unwrap_or_default());
             new(ErrorCode::Clock, cause).hint("set the clock: timedatectl set-ntp true")
         }
-        GitHubError::Issuer => new(ErrorCode::UnknownApp, format!("{host} does not know \"{issuer}\" as an App"))
-            .hint("use the numeric App ID from the App's settings page: ghapp login --pem FILE --app-id ID"),
-        GitHubError::UnknownApp => new(ErrorCode::UnknownApp, format!("{host} has no App with the id {issuer}"))
-            .hint("compare the App ID on the App's settings page, and the host"),
+        GitHubError::Issuer => {
+            new(ErrorCode::UnknownApp, format!("{host} does not know \"{}\" as an App", app.issuer()))
+                .hint("use the numeric App ID from the App's settings page: ghapp login --pem FILE --app-id ID")
+        }
+        GitHubError::UnknownApp => {
+            new(ErrorCode::UnknownApp, format!("{host} has no App with the id {}", app.issuer()))
+                .hint("compare the App ID on the App's settings page, and the host")
+        }
         GitHubError::RateLimited { until } => {
             let until = until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
             new(ErrorCode::RateLimited, format!("{host} limits the rate of {name}{until}"))
@@ -279,7 +285,7 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
 }
 
 /// The command that gives an App its key again. FILE is the one thing that the reader has to fill in.
-fn login_again(app: &App) -> String {
+pub(super) fn login_again(app: &App) -> String {
     format!("run: {}", login_command(app, app.store))
 }
 
@@ -289,15 +295,17 @@ fn or_in_memory(app: &App) -> String {
 }
 
 fn login_command(app: &App, store: StoreKind) -> String {
-    let mut command = "ghapp login --pem FILE".to_owned();
+    let exists = app.app_id.is_some() || app.client_id.is_some();
+    let mut command = if exists { "ghapp login --pem FILE" } else { "ghapp login --create" }.to_owned();
     let mut option = |name: &str, value: &str| {
         for part in [" --", name, " ", &shell_word(value)] {
             command.push_str(part);
         }
     };
-    match app.issuer() {
-        Issuer::AppId(id) => option("app-id", &id.to_string()),
-        Issuer::ClientId(id) => option("client-id", &id),
+    match exists.then(|| app.issuer()) {
+        Some(Issuer::AppId(id)) => option("app-id", &id.to_string()),
+        Some(Issuer::ClientId(id)) => option("client-id", &id),
+        None => {}
     }
     if app.host.as_str() != "github.com" {
         option("host", app.host.as_str());

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Login, Reply};
+use ghapp_protocol::remote::Host;
 use tracing::warn;
 use zeroize::Zeroizing;
 
@@ -80,7 +81,12 @@ impl Broker {
     }
 
     /// Finds the App its name, keeps the key and writes the configuration.
-    async fn keep(&self, app: &mut App, key: PrivateKey, chosen_name: Option<AppName>) -> Result<(), WireError> {
+    pub(super) async fn keep(
+        &self,
+        app: &mut App,
+        key: PrivateKey,
+        chosen_name: Option<AppName>,
+    ) -> Result<(), WireError> {
         let _turn = self.turn().await;
         let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
         let before = name(app, &config, chosen_name)?;
@@ -155,29 +161,35 @@ fn read_key(login: &Login) -> Result<PrivateKey, WireError> {
 
 /// The App as far as it is known before GitHub has spoken.
 fn provisional(login: &Login, key: &PrivateKey) -> Result<App, WireError> {
-    let api_url = match &login.api_url {
-        None => ApiUrl::of(&login.host),
-        Some(url) => ApiUrl::parse(url).map_err(|error| usage(&error))?,
-    };
     if login.app_id.is_none() && login.client_id.is_none() {
         return Err(WireError::new(ErrorCode::Usage, "an App needs its App ID or its client ID"));
     }
-    let store = StoreKind::parse(&login.store).ok_or_else(|| {
-        WireError::new(ErrorCode::Usage, format!("a key store is one of: {}", StoreKind::NAMES.join(", ")))
-    })?;
     let fingerprint = signer::fingerprint(key)
         .map_err(|error| WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint()))?;
+    let place = at(&login.host, login.api_url.as_deref(), login.ca_file.as_deref(), &login.store)?;
+    Ok(App { app_id: login.app_id, client_id: login.client_id.clone(), key: Some(fingerprint), ..place })
+}
+
+/// Some App of a host, whose key goes to that store.
+pub(super) fn at(host: &Host, api_url: Option<&str>, ca_file: Option<&str>, store: &str) -> Result<App, WireError> {
+    let api_url = match api_url {
+        None => ApiUrl::of(host),
+        Some(url) => ApiUrl::parse(url).map_err(|error| usage(&error))?,
+    };
+    let store = StoreKind::parse(store).ok_or_else(|| {
+        WireError::new(ErrorCode::Usage, format!("a key store is one of: {}", StoreKind::NAMES.join(", ")))
+    })?;
     Ok(App {
         name: AppName::parse(UNNAMED).expect("it is a name"),
-        host: login.host.clone(),
+        host: host.clone(),
         api_url,
-        ca_file: login.ca_file.as_ref().map(Into::into),
-        app_id: login.app_id,
-        client_id: login.client_id.clone(),
+        ca_file: ca_file.map(Into::into),
+        app_id: None,
+        client_id: None,
         slug: None,
         installation: None,
         store,
-        key: Some(fingerprint),
+        key: None,
     })
 }
 
@@ -188,7 +200,7 @@ fn same_app(one: &App, other: &App) -> bool {
     one.host == other.host && (same_id || same_client)
 }
 
-fn explain_exists(other: &App) -> WireError {
+pub(super) fn explain_exists(other: &App) -> WireError {
     let cause = format!("{} is the name of another App, {} on {}", other.name, other.issuer(), other.host);
     WireError::new(ErrorCode::AppExists, cause).hint("choose another name with --name, or log that one out first")
 }
@@ -199,6 +211,6 @@ fn explain_known(known: &App, chosen: &AppName) -> WireError {
         .hint(format!("leave out --name {chosen}, or first run: ghapp logout {}", known.name))
 }
 
-fn usage(error: &impl ToString) -> WireError {
+pub(super) fn usage(error: &impl ToString) -> WireError {
     WireError::new(ErrorCode::Usage, error.to_string())
 }

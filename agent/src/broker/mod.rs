@@ -5,6 +5,7 @@
 
 mod activity;
 mod ask;
+mod create;
 mod discover;
 mod examine;
 mod explain;

@@ -1,13 +1,17 @@
 //! The command line: names, flags and help texts. Owns the clap crate's derive.
 
+mod login;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use ghapp_protocol::remote::{Host, Owner};
 
+pub(super) use login::Login;
+
 use super::output::ColorChoice;
-use crate::model::{AppName, StoreKind};
+use crate::model::AppName;
 
 /// Let git act as a GitHub App
 #[derive(Debug, Parser)]
@@ -70,7 +74,7 @@ pub(super) struct Form {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Add an App: read its key, check it with GitHub, store it
+    /// Add an App, or create one: check its key with GitHub, store it
     Login(Login),
     /// Forget an App: revoke its tokens, delete its key
     Logout(Logout),
@@ -104,40 +108,6 @@ pub(super) enum Command {
     /// Show where the configuration is
     #[command(subcommand)]
     Config(Config),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Login {
-    /// The private key that GitHub made for the App; - reads standard input
-    #[arg(long, value_name = "FILE|-")]
-    pub(super) pem: Option<PathBuf>,
-    /// The App's numeric id
-    #[arg(long, value_name = "N")]
-    pub(super) app_id: Option<u64>,
-    /// The App's client ID
-    #[arg(long, value_name = "ID", conflicts_with = "app_id")]
-    pub(super) client_id: Option<String>,
-    /// The host that git uses
-    #[arg(long, default_value = "github.com", value_parser = host)]
-    pub(super) host: Host,
-    /// The host's REST API, when it is in an unusual place
-    #[arg(long, value_name = "URL")]
-    pub(super) api_url: Option<String>,
-    /// Certificates to trust for the API besides the system's, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca_file: Option<PathBuf>,
-    /// The nickname for the configuration; the App's slug when left out
-    #[arg(long, value_parser = app_name)]
-    pub(super) name: Option<AppName>,
-    /// Where to keep the key
-    #[arg(long, default_value = "keyring", value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
-    pub(super) store: String,
-    /// Make git use the App for the owners that installed it
-    #[arg(long)]
-    pub(super) setup_git: bool,
-    /// Delete the file with the key when all went well
-    #[arg(long)]
-    pub(super) delete_pem: bool,
 }
 
 #[derive(Debug, Args)]

@@ -58,19 +58,23 @@ impl<'a> Connection<'a> {
 
     fn ask_or_start(&self, call: Call, limit: Duration) -> Result<Reply, CliError> {
         self.ensure_agent_of_this_config()?;
-        let deadline = Deadline::after(limit);
         let request = Request::new(call);
-        match client::ask(&self.endpoint, &request, deadline) {
+        match self.exchange(&request, limit) {
             Err(error) if error.means_no_agent() => {
                 self.start_on_demand(&error)?;
                 // Starting has a limit of its own and takes nothing from the answer's.
-                self.understood(client::ask(&self.endpoint, &request, Deadline::after(limit)))
+                self.understood(self.exchange(&request, limit))
             }
-            outcome if is_skew(&outcome) && self.replace() => {
-                self.understood(client::ask(&self.endpoint, &request, Deadline::after(limit)))
-            }
+            outcome if is_skew(&outcome) && self.replace() => self.understood(self.exchange(&request, limit)),
             outcome => self.understood(outcome),
         }
+    }
+
+    fn exchange(&self, request: &Request, limit: Duration) -> Result<Reply, ClientError> {
+        let waiting = self.output.waiting("waiting for the agent");
+        let outcome = client::ask(&self.endpoint, request, Deadline::after(limit));
+        waiting.end();
+        outcome
     }
 
     /// Puts the installed agent in the place of one that does not understand us. False when it is left alone.

@@ -11,41 +11,64 @@ use ghapp_protocol::secret::Secret;
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
 use super::pem::PemSource;
-use super::{Session, apps, setup_git, wording};
+use super::{Session, apps, create, installing, setup_git, wizard, wording};
 use crate::model::{ApiUrl, StoreKind};
 use crate::signer;
 
 /// Most installations that are listed; a public App may have thousands.
 const MAX_LISTED: usize = 20;
+/// Where Apps are unless another host is named.
+pub(super) const DEFAULT_HOST: &str = "github.com";
 
 pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<(), CliError> {
-    let (setup_git, delete_pem) = (arguments.setup_git, arguments.delete_pem);
-    let host = arguments.host.clone();
+    // Standard input cannot give the key and the answers.
+    let asks = session.asks && arguments.pem.as_deref() != Some(Path::new("-"));
+    let arguments = if asks { wizard::complete(session, arguments)? } else { arguments };
+    if arguments.create {
+        let app = create::run(session, &arguments)?;
+        announce(session, &app)?;
+        let found = installing::wait(session, &app, &setup_command(&app.host, &[]))?;
+        show(session, &app, &found)?;
+        return wire(session, &arguments, &app, &found);
+    }
     let source = source(&arguments)?;
-    let call = call(session, arguments, &source)?;
-
+    let call = call(session, &arguments, &source)?;
     let Reply::LoggedIn(app) = session.agent.ask_slow(Call::Login(Box::new(call)))? else {
         return Err(session.agent.unexpected());
     };
     announce(session, &app)?;
-    let installations = installations(session, &app, setup_git)?;
-    let owners = owners(&installations);
-    if setup_git && owners.is_empty() {
-        session.output.warning(&format!(
-            "git is not set up: {} is not installed on any account yet; install it, then run: {}",
-            app.name,
-            setup_command(&host, &[])
-        ));
-    } else if setup_git {
-        setup_git::write_for_owners(&host, &owners, session.output)?;
-    } else {
-        session.output.talk(&format!("next: {}", setup_command(&host, &owners)));
-    }
+    let installations = installations(session, &app, arguments.setup_git)?;
+    wire(session, &arguments, &app, &installations)?;
     // Last of all: as long as something can fail, the file may be needed to do it again.
-    if delete_pem {
+    if arguments.delete_pem || (asks && wizard::may_delete(&source, store(&arguments))?) {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
     }
+    Ok(())
+}
+
+/// Makes git use the App where it is installed, if that is wanted, or says how.
+fn wire(
+    session: &Session<'_>,
+    arguments: &arguments::Login,
+    app: &AppStatus,
+    installations: &[InstallationStatus],
+) -> Result<(), CliError> {
+    let (host, owners) = (&app.host, owners(installations));
+    if arguments.setup_git && owners.is_empty() {
+        session.output.warning(&format!(
+            "git is not set up: {} is not installed on any account yet; install it, then run: {}",
+            app.name,
+            setup_command(host, &[])
+        ));
+        return Ok(());
+    }
+    let wanted = arguments.setup_git
+        || (session.asks && !arguments.no_setup_git && !owners.is_empty() && wizard::may_set_up(app, &owners)?);
+    if wanted {
+        return setup_git::write_for_owners(host, &owners, session.output);
+    }
+    session.output.talk(&format!("next: {}", setup_command(host, &owners)));
     Ok(())
 }
 
@@ -55,44 +78,62 @@ fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
     };
     if arguments.app_id.is_none() && arguments.client_id.is_none() {
         return Err(CliError::usage("login needs to know which App: --app-id N or --client-id ID")
-            .hint(format!("both are shown on the App's page below https://{}/settings/apps", arguments.host)));
+            .hint(format!("both are shown on the App's page below https://{}/settings/apps", host(arguments))));
     }
     let source = PemSource::of(pem.clone())?;
     if arguments.delete_pem && source == PemSource::Stdin {
         return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
     }
-    if arguments.delete_pem && arguments.store == StoreKind::Memory.as_str() {
+    if arguments.delete_pem && store(arguments) == StoreKind::Memory {
         return Err(CliError::usage("--delete-pem with --store memory would leave the only copy of the key in memory")
             .hint("leave out --delete-pem: the key is gone from memory when the agent ends"));
     }
     Ok(source)
 }
 
-fn call(session: &Session<'_>, arguments: arguments::Login, source: &PemSource) -> Result<Login, CliError> {
-    let api_url = arguments.api_url.as_deref().map(ApiUrl::parse).transpose();
-    let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
-    let ca_file = arguments.ca_file.as_deref().map(absolute).transpose()?;
+fn call(session: &Session<'_>, arguments: &arguments::Login, source: &PemSource) -> Result<Login, CliError> {
+    let (api_url, ca_file) = (api_url(arguments)?, ca_file(arguments)?);
     let key = source.read()?;
     let fingerprint = signer::fingerprint(&key).map_err(|error| CliError::from_import(error, &source.name()))?;
     session.output.report(&format!("Key        {fingerprint}"))?;
     session.output.talk("           compare it with \"Private keys\" on the App's settings page");
     Ok(Login {
-        name: arguments.name.or_else(|| session.app.clone()).map(|name| name.to_string()),
-        host: arguments.host,
-        api_url: api_url.map(|url| url.as_str().to_owned()),
+        name: arguments.name.clone().or_else(|| session.app.clone()).map(|name| name.to_string()),
+        host: host(arguments),
+        api_url,
         ca_file,
         app_id: arguments.app_id,
-        client_id: arguments.client_id,
-        store: arguments.store,
+        client_id: arguments.client_id.clone(),
+        store: store(arguments).as_str().to_owned(),
         key: Secret::new(STANDARD.encode(key.expose())),
     })
 }
 
-/// The agent has another current directory.
-fn absolute(path: &Path) -> Result<String, CliError> {
+/// The host that is meant.
+pub(super) fn host(arguments: &arguments::Login) -> Host {
+    arguments.host.clone().unwrap_or_else(|| Host::parse(DEFAULT_HOST).expect("it is a host"))
+}
+
+/// The store that is meant. The command line takes no other names.
+pub(super) fn store(arguments: &arguments::Login) -> StoreKind {
+    arguments.store.as_deref().and_then(StoreKind::parse).unwrap_or(StoreKind::Keyring)
+}
+
+/// The API, when it was named, in its plain form.
+pub(super) fn api_url(arguments: &arguments::Login) -> Result<Option<String>, CliError> {
+    let api_url = arguments.api_url.as_deref().map(ApiUrl::parse).transpose();
+    let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
+    Ok(api_url.map(|url| url.as_str().to_owned()))
+}
+
+/// The file of certificates, when it was named. The agent has another current directory.
+pub(super) fn ca_file(arguments: &arguments::Login) -> Result<Option<String>, CliError> {
+    let Some(path) = arguments.ca_file.as_deref() else { return Ok(None) };
     let absolute = std::path::absolute(path).map_err(|error| CliError::file("find", path, error))?;
-    let text = absolute.to_str().map(str::to_owned);
-    text.ok_or_else(|| CliError::usage(format!("--ca-file: {} is not a name in UTF-8", path.display())))
+    match absolute.to_str() {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(CliError::usage(format!("--ca-file: {} is not a name in UTF-8", path.display()))),
+    }
 }
 
 fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
@@ -126,6 +167,12 @@ fn installations(session: &Session<'_>, app: &AppStatus, needed: bool) -> Result
             return Ok(Vec::new());
         }
     };
+    show(session, app, &found)?;
+    Ok(found)
+}
+
+/// Lists where an App is installed.
+fn show(session: &Session<'_>, app: &AppStatus, found: &[InstallationStatus]) -> Result<(), CliError> {
     let mut label = "Installed";
     for one in found.iter().take(MAX_LISTED) {
         let suspended = if one.suspended { ", suspended" } else { "" };
@@ -143,17 +190,12 @@ fn installations(session: &Session<'_>, app: &AppStatus, needed: bool) -> Result
         session.output.report(&format!("           and {rest} more: ghapp installations --app {}", app.name))?;
     }
     if found.is_empty() {
-        session.output.report(&match &app.slug {
-            Some(slug) if app.host.as_str() == "github.com" => {
-                format!("Installed  nowhere yet: https://github.com/apps/{slug}/installations/new")
-            }
-            Some(slug) if !app.host.name().ends_with(".ghe.com") => {
-                format!("Installed  nowhere yet: https://{}/github-apps/{slug}/installations/new", app.host)
-            }
-            _ => "Installed  nowhere yet".to_owned(),
+        session.output.report(&match installing::page(app) {
+            Some(page) => format!("Installed  nowhere yet: {page}"),
+            None => "Installed  nowhere yet".to_owned(),
         })?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The accounts whose repositories the App can reach. An enterprise has none, and its name is no owner's.

@@ -7,12 +7,15 @@ mod agent;
 mod apps;
 mod arguments;
 mod bounded;
+mod browser;
 mod chain;
 mod config;
 mod connection;
+mod create;
 mod doctor;
 mod failure;
 mod git_config;
+mod installing;
 mod json;
 mod leases;
 mod lock;
@@ -22,6 +25,8 @@ mod logs;
 mod output;
 mod pem;
 mod private_agent;
+mod progress;
+mod prompt;
 mod revoke;
 mod setup_git;
 mod shell_exports;
@@ -30,9 +35,11 @@ mod target;
 mod token;
 mod which;
 mod wiring;
+mod wizard;
 mod wording;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -96,6 +103,8 @@ struct Session<'a> {
     app: Option<AppName>,
     /// The configuration file.
     config: PathBuf,
+    /// Whether a person can be asked: there is a terminal, and nobody forbade it.
+    asks: bool,
 }
 
 fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, CliError> {
@@ -110,6 +119,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
             None => variable(APP_VARIABLE).as_ref().map(app_from_environment).transpose()?,
         },
         config,
+        asks: !global.no_input && io::stdin().is_terminal() && io::stderr().is_terminal(),
     };
     match command {
         Command::Login(login) => login::run(&session, login)?,

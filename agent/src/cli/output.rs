@@ -8,6 +8,7 @@ use ghapp_protocol::error::ErrorCode;
 use serde::Serialize;
 
 use super::failure::CliError;
+use super::progress::{Stage, Waiting};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -100,6 +101,7 @@ pub(super) struct Output {
     paint_stderr: bool,
     /// Whether letters beyond ASCII arrive.
     unicode: bool,
+    stage: Stage,
 }
 
 impl Output {
@@ -117,6 +119,12 @@ impl Output {
             volume,
             paint_stdout: paint(stdout.is_terminal()),
             paint_stderr: paint(stderr.is_terminal()),
+            // Drawing needs a terminal that can go back in a line, whatever colours it has.
+            stage: Stage::new(
+                stderr.is_terminal()
+                    && volume >= Volume::Normal
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            ),
             stdout,
             stderr,
             unicode: speaks_unicode(),
@@ -191,6 +199,18 @@ impl Output {
         if self.volume >= Volume::Normal {
             self.say(&printable(text));
         }
+    }
+
+    /// Says on stderr what a person has to do now for the command to go on.
+    pub(super) fn invite(&self, text: &str) {
+        for line in text.lines() {
+            self.say(&printable(line));
+        }
+    }
+
+    /// Shows a person that something is awaited, until that is dropped. Nothing else should be said meanwhile.
+    pub(super) fn waiting(&self, text: &str) -> Waiting<'_> {
+        self.stage.show(text)
     }
 
     /// Says on stderr what only a person who looks for a cause wants to know.

@@ -87,7 +87,7 @@ fn guard_terminal(terminal: bool, show: bool) -> Result<(), CliError> {
 }
 
 /// Reads `contents=read,issues=write`.
-fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
+pub(super) fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
     let mut pairs = Vec::new();
     for part in text.split(',') {
         let (name, level) = part.trim().split_once('=').ok_or_else(|| {

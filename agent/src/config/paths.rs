@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use directories::{BaseDirs, ProjectDirs};
+use directories::{BaseDirs, ProjectDirs, UserDirs};
 
 /// The environment variable that names another configuration file.
 const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
@@ -32,4 +32,16 @@ pub fn audit_file() -> Result<PathBuf, PathsError> {
     let base = BaseDirs::new().ok_or(PathsError)?;
     let state = base.state_dir().unwrap_or_else(|| base.data_local_dir());
     Ok(state.join(NAME).join("audit.jsonl"))
+}
+
+/// The home directory.
+pub fn home() -> Option<PathBuf> {
+    BaseDirs::new().map(|base| base.home_dir().to_owned())
+}
+
+/// Where browsers put what they download, an App's new key for instance.
+pub fn downloads() -> Option<PathBuf> {
+    let directories = UserDirs::new()?;
+    let named = directories.download_dir().map(PathBuf::from);
+    Some(named.unwrap_or_else(|| directories.home_dir().join("Downloads")))
 }

@@ -5,11 +5,12 @@ use reqwest::header::{LINK, LOCATION};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tracing::debug;
+use zeroize::Zeroizing;
 
 use super::client::{Answer, GitHub};
 use super::error::{GitHubError, date, refusal};
-use super::types::{AppInfo, MintAnswer, MintBody, RawInstallation, RawToken};
-use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, Permissions};
+use super::types::{AppInfo, MintAnswer, MintBody, NewApp, RawInstallation, RawToken};
+use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, ManifestCode, Permissions};
 
 /// Most pages of installations that are read: 10,000 installations.
 const MAX_PAGES: usize = 100;
@@ -55,6 +56,13 @@ impl GitHub {
         // A captive portal's page, or a web server that is not GitHub.
         json::<serde::de::IgnoredAny>(&answer)?;
         Ok(date(&answer.headers))
+    }
+
+    /// Fetches the App that was registered from a manifest, with its only private key. GitHub gives it away once.
+    pub async fn convert_manifest(&self, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
+        let path = Zeroizing::new(format!("/app-manifests/{}/conversions", code.secret().expose()));
+        let answer = self.call(app, Method::POST, &path, None, Some(Vec::new())).await?;
+        json(&expect(answer, StatusCode::CREATED)?)
     }
 
     /// All installations of the App, enterprises included.

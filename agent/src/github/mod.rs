@@ -8,6 +8,7 @@
 //! | `GET /users/{owner}/installation` | <https://docs.github.com/rest/apps/apps#get-a-user-installation-for-the-authenticated-app> |
 //! | `GET /repos/{owner}/{repo}/installation` | <https://docs.github.com/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app> |
 //! | `POST /app/installations/{id}/access_tokens` | <https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app> |
+//! | `POST /app-manifests/{code}/conversions` | <https://docs.github.com/rest/apps/apps#create-a-github-app-from-a-manifest> |
 //! | `DELETE /installation/token` | <https://docs.github.com/rest/apps/installations#revoke-an-installation-access-token> |
 
 mod calls;
@@ -20,4 +21,4 @@ pub use calls::{MintRepositories, RepositoryInstallation};
 pub use client::GitHub;
 pub use error::GitHubError;
 pub use front::Front;
-pub use types::{AppInfo, MintAnswer};
+pub use types::{AppInfo, MintAnswer, NewApp};

@@ -20,6 +20,25 @@ pub struct AppInfo {
     pub client_id: Option<String>,
 }
 
+/// An App that was registered from a manifest: the answer to the conversion of its code. It has secrets for webhooks and for
+/// people's logins besides, which nobody here needs: they are not read, and wiped with the answer.
+#[derive(Debug, Deserialize)]
+pub struct NewApp {
+    /// Its numeric id.
+    pub id: u64,
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its client ID.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Its page on GitHub, which leads to its settings.
+    #[serde(default)]
+    pub html_url: Option<String>,
+    /// Its only private key, as PEM.
+    #[serde(deserialize_with = "secret")]
+    pub pem: Secret,
+}
+
 /// An installation.
 #[derive(Deserialize)]
 pub(super) struct RawInstallation {

@@ -40,6 +40,13 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
             })
             .await
         }
+        Call::CreateApp(app) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
+                broker.create_app(*app, &caller).await
+            })
+            .await
+        }
         Call::Logout(logout) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the logout goes on; see later: ghapp apps", async move {

@@ -65,6 +65,29 @@ pub struct Login {
     pub key: Secret,
 }
 
+/// An App that GitHub has just registered from a manifest, or is about to. The agent itself fetches the key, so that nobody else
+/// ever has it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CreateApp {
+    /// The nickname for the configuration; the App's slug when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The host that git uses.
+    pub host: Host,
+    /// The API, when it is not the one that belongs to the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+    /// A PEM file with certificates to trust for the API, as an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// Where to keep the key: `keyring` or `memory`.
+    pub store: String,
+    /// GitHub's code, which is worth the App's key once and for an hour. Without it the agent only says whether it could take the
+    /// App over: a code that is used up in vain leaves an App without a key.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
+    pub code: Option<Secret>,
+}
+
 /// Forgets an App.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logout {

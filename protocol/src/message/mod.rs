@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use call::{Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which};
+pub use call::{
+    CreateApp, Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which,
+};
 pub use reply::{
     AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
     Status, StoreStatus, TokenReply,
@@ -60,6 +62,8 @@ pub enum Call {
     Reload {},
     /// Add an App with its key.
     Login(Box<Login>),
+    /// Add an App that GitHub registers from a manifest.
+    CreateApp(Box<CreateApp>),
     /// Forget an App and its key.
     Logout(Logout),
     /// A token for a person or a script.
@@ -148,6 +152,8 @@ pub enum Reply {
     Reloaded {},
     /// The App has been added.
     LoggedIn(Box<AppStatus>),
+    /// An App that GitHub registers now could be taken over.
+    ReadyToCreate {},
     /// The App has been forgotten.
     LoggedOut(LoggedOut),
     /// A token with all that is known about it.

@@ -1,0 +1,66 @@
+//! The flags of `ghapp login`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ghapp_protocol::remote::{Host, Owner};
+
+use super::{app_name, host, owner};
+use crate::model::{AppName, StoreKind};
+
+const LOGIN: &str = "\
+On a terminal, what is left out is asked for; with --no-input, or without a terminal, it is an error.
+
+Examples:
+  ghapp login                                   asks
+  ghapp login --create --org acme               creates an App in the browser
+  ghapp login --pem app.pem --app-id 123456     uses an App that exists
+  ghapp login --pem - --client-id Iv23li.. < KEYFILE";
+
+#[derive(Debug, Args)]
+#[command(after_help = LOGIN)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(in crate::cli) struct Login {
+    /// Create a new App on GitHub, in the browser
+    #[arg(long, conflicts_with_all = ["pem", "app_id", "client_id", "delete_pem"])]
+    pub(in crate::cli) create: bool,
+    /// The organization that owns the new App; your own account when left out
+    #[arg(long, requires = "create", value_name = "ORG", value_parser = owner)]
+    pub(in crate::cli) org: Option<Owner>,
+    /// What the new App may do, such as contents=write,workflows=write; contents=write when left out
+    #[arg(long, requires = "create", value_name = "NAME=LEVEL,..")]
+    pub(in crate::cli) permissions: Option<String>,
+    /// The private key that GitHub made for the App; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(in crate::cli) pem: Option<PathBuf>,
+    /// The App's numeric id
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) app_id: Option<u64>,
+    /// The App's client ID
+    #[arg(long, value_name = "ID", conflicts_with = "app_id")]
+    pub(in crate::cli) client_id: Option<String>,
+    /// The host that git uses [default: github.com]
+    #[arg(long, value_parser = host)]
+    pub(in crate::cli) host: Option<Host>,
+    /// The host's REST API, when it is in an unusual place
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) api_url: Option<String>,
+    /// Certificates to trust for the API besides the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ca_file: Option<PathBuf>,
+    /// The nickname for the configuration, and the name to propose for a new App; the App's slug when left out
+    #[arg(long, value_parser = app_name)]
+    pub(in crate::cli) name: Option<AppName>,
+    /// Where to keep the key [default: keyring]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
+    pub(in crate::cli) store: Option<String>,
+    /// Make git use the App for the owners that installed it
+    #[arg(long, overrides_with = "no_setup_git")]
+    pub(in crate::cli) setup_git: bool,
+    /// Leave git's configuration alone, and do not ask
+    #[arg(long, overrides_with = "setup_git")]
+    pub(in crate::cli) no_setup_git: bool,
+    /// Delete the file with the key when all went well
+    #[arg(long)]
+    pub(in crate::cli) delete_pem: bool,
+}
