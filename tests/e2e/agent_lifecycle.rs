@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
@@ -121,6 +122,38 @@ fn a_socket_of_the_service_manager_is_used_and_not_removed() {
     agent.finish().ok();
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "the socket is the service manager's");
     fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_service_manager_that_takes_the_place_gets_it_and_there_is_one_agent_in_the_end() {
+    let desk = Desk::new();
+    desk.ghapp(["agent", "start"]).ok();
+    let displaced = desk.agent().unwrap();
+    assert_eq!(displaced.started_by, "client");
+    // As systemd does when its socket unit is started: whatever is at that path is removed.
+    let path = desk.endpoint().path().to_owned();
+    fs::remove_file(&path).unwrap();
+    let listener = UnixListener::bind(&path).unwrap();
+    let inode = fs::metadata(&path).unwrap().ino();
+    let script = format!(
+        "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {} --foreground",
+        binary("ghapp-agent").display()
+    );
+    let mut command = desk.command("sh");
+    let agent = Running::spawn_with(command.args(["-c", &script]), Stdio::from(OwnedFd::from(listener)));
+    // It waits for the other's end; its clients wait in the manager's backlog.
+    agent.wait_for_line("listening");
+    let status = desk.agent().unwrap();
+    assert_eq!((status.pid, status.started_by.as_str()), (agent.pid(), "systemd"));
+    assert!(!Path::new(&format!("/proc/{}/exe", displaced.pid)).exists(), "two agents");
+    assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "the successor's socket was touched");
+    // The other order: whoever would start an agent finds this one.
+    desk.ghapp(["agent", "start"]).ok();
+    let started = process::run(desk.command(binary("ghapp-agent")).arg("--foreground"), b"");
+    started.failed().stderr_contains("running already");
+    assert_eq!(desk.agent().unwrap().pid, agent.pid());
+    desk.stop_agent();
+    agent.finish().ok();
 }
 
 #[test]
@@ -242,5 +275,5 @@ fn an_agent_that_cannot_start_leaves_nothing_half_made() {
     start.failed().stderr_contains("cannot open the audit log");
     let left: Vec<_> =
         fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("s.")), "{left:?}");
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with('~')), "{left:?}");
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use ghapp_tests::process::{self, Output, Running};
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
-use ghapp_tests::{Sandbox, binary};
+use ghapp_tests::{Desk, Sandbox, binary};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// `nobody`.
@@ -139,4 +139,27 @@ fn our_programs_leave_no_core_when_they_crash() {
         let status = running.finish().status;
         assert_eq!((status.signal(), status.core_dumped()), (Some(Signal::ABORT.as_raw()), false), "{program}");
     }
+}
+
+#[test]
+fn an_agent_that_serves_runs_no_program() {
+    if !all_there(&[Tool { program: "strace", package: "strace" }]) {
+        return;
+    }
+    let desk = Desk::new();
+    let trace = desk.path("trace");
+    let mut command = desk.command("strace");
+    command.args(["-f", "-qq", "-e", "trace=execve,execveat", "-o"]).arg(&trace).arg(binary("ghapp-agent"));
+    let agent = Running::spawn(command.arg("--foreground"));
+    agent.wait_for_line("listening");
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    desk.clone("acme/web").ok();
+    desk.ghapp(["token", "acme/api"]).ok();
+    desk.ghapp(["apps", "--refresh"]).ok();
+    desk.ghapp(["logout"]).ok();
+    desk.stop_agent();
+    agent.finish().ok();
+    let trace = fs::read_to_string(trace).expect("strace wrote it");
+    assert_eq!(trace.lines().filter(|line| line.contains("exec")).count(), 1, "only the agent itself: {trace}");
 }

@@ -154,7 +154,7 @@ where
                         Err(error) => warn!(%error, "the socket was removed and cannot be made again"),
                     },
                     Standing::Lost => {
-                        warn!("the place of the socket is gone");
+                        warn!("the place of the socket is gone, or a service manager has taken it");
                         stop.send_replace(true);
                     }
                 }

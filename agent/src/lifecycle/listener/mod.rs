@@ -36,7 +36,7 @@ pub(super) enum Standing {
     Ours,
     /// Somebody removed the socket, or put something else there. We hold the lock, so it was no agent.
     Unmarked,
-    /// The lock's file is gone as well, with the whole directory: at logout, or by another agent's hand.
+    /// The lock's file is gone as well, with the whole directory, at logout for example; or a service manager listens there now.
     Lost,
 }
 

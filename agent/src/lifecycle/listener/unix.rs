@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use ghapp_protocol::endpoint::Endpoint;
@@ -16,6 +15,8 @@ use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixListener;
 use rustix::fs::RawMode;
+use rustix::io::{Errno, ioctl_fioclex, ioctl_fionbio};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
 use super::super::StartupError;
 use super::super::activation::Activated;
@@ -80,7 +81,18 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
 
 /// Whether somebody listens there.
 pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
-    UnixStream::connect(endpoint.path()).is_ok()
+    someone_listens(endpoint.path())
+}
+
+/// Looks without waiting: whoever has no room for one more client listens as well.
+fn someone_listens(path: &Path) -> bool {
+    let connect = || {
+        let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        ioctl_fioclex(&socket)?;
+        ioctl_fionbio(&socket, true)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    matches!(connect(), Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Listens beside the path, under a name that no client knows.
@@ -126,6 +138,9 @@ impl Place {
         let State::Published(number) = self.state else { return Standing::Ours };
         if number_of(&self.path) == Some(number) {
             Standing::Ours
+        } else if someone_listens(&self.path) {
+            // A socket unit has been started: its clients are not ours any more, and its agent waits for our lock.
+            Standing::Lost
         } else if self.lock.metadata().ok().map(|lock| lock.ino()) == number_of(&self.lock_path) {
             Standing::Unmarked
         } else {
