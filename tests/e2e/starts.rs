@@ -286,3 +286,27 @@ fn a_start_that_stands_still_between_two_steps_is_waited_for_and_goes_on() {
         }
     });
 }
+
+#[test]
+fn the_socket_has_its_mode_before_it_has_a_name() {
+    if !all_there(STRACE) {
+        return;
+    }
+    let desk = Desk::new();
+    // Killed between binding and listening, with a mask that closes nothing: what is there then has never been open.
+    let script = format!(
+        "umask 0; exec strace -f -qq -o /dev/null -e trace=listen -e inject=listen:signal=KILL {} --foreground",
+        binary("ghapp-agent").display()
+    );
+    let killed = process::run(desk.command("sh").args(["-c", &script]), b"");
+    killed.failed();
+    let directory = desk.runtime_directory().join("ghapp");
+    let entries: BTreeMap<_, _> = fs::read_dir(&directory)
+        .unwrap()
+        .flatten()
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o777))
+        .collect();
+    let expected = [("agent.run.lock", 0o600), ("agent.~", 0o600)].map(|(name, mode)| (name.to_owned(), mode));
+    assert_eq!(entries, expected.into());
+    assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+}
