@@ -11,12 +11,13 @@
 //! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
 //! 3  broker                                    the use case; the only place where both wings meet
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
-//!    token patience
+//!    token patience attempts
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
 //! 1  model    clock    regular_file    memory   nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 
+pub mod attempts;
 pub mod audit;
 pub mod broker;
 pub mod cli;

@@ -61,6 +61,14 @@ fn the_documented_example_is_understood() {
 }
 
 #[test]
+fn every_store_is_a_signer() {
+    for name in ["keyring", "keyutils", "encrypted-file", "credentials-dir", "memory"] {
+        let config = read(&format!("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = \"{name}\"\n")).unwrap();
+        assert_eq!(config.apps[0].store.as_str(), name);
+    }
+}
+
+#[test]
 fn every_mistake_has_its_place_and_the_nearest_valid_word() {
     mistake("[agent]\n^min_tll = \"1m\"\n", "did you mean \"min_ttl\"?");
     mistake("[agent]\nmin_ttl = ^\"1h\"\n", "from \"2m\" to \"50m\"");
@@ -75,7 +83,9 @@ fn every_mistake_has_its_place_and_the_nearest_valid_word() {
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nhost = ^\"a b\"\n", "host");
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\napi_url = ^\"http://x/api/v3\"\n", "https://");
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nca_file = ^\"ca.pem\"\n", "absolute");
-    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"file\"\n", "keyring, memory");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"file\"\n", "keyring, keyutils");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"encryptedfile\"\n", "mean \"encrypted-file\"?");
+    mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"keyrings\"\n", "mean \"keyring\"?");
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nkey = ^\"MD5:1\"\n", "fingerprint");
     mistake(&format!("{APP}[[app]]\nname = ^\"bot\"\napp_id = 2\n"), "two Apps");
     mistake(&format!("{APP}[[rule]]\nmatch = ^\"github.com/acme\"\napp = \"bot\"\n"), "match must look like");

@@ -47,8 +47,8 @@ fn floor(module: &str) -> Option<u8> {
     match module {
         "model" | "clock" | "regular_file" | "memory" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
-        "policy" | "installation" | "numbers" | "patience" | "token" | "audit" | "config" | "github" | "keystore"
-        | "lineage" | "signer" => Some(2),
+        "policy" | "installation" | "numbers" | "patience" | "attempts" | "token" | "audit" | "config" | "github"
+        | "keystore" | "lineage" | "signer" => Some(2),
         "broker" => Some(3),
         "cli" | "server" | "lifecycle" => Some(4),
         _ => None,
@@ -69,8 +69,9 @@ const OWNERS: Rule = Rule {
 };
 
 const OWNED: &[(&str, &[&str])] = &[
+    ("age", &["agent/src/keystore/encrypted_file.rs"]),
     ("apple_native_keyring_store", &["agent/src/keystore/"]),
-    ("aws_lc_rs", &["agent/src/signer/"]),
+    ("aws_lc_rs", &["agent/src/signer/", "agent/src/keystore/sizes.rs"]),
     ("clap", &["agent/src/cli/", "agent/src/main.rs"]),
     ("dialoguer", &["agent/src/cli/prompt.rs"]),
     ("directories", &["agent/src/config/paths.rs"]),
@@ -82,8 +83,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("interprocess", &["agent/src/server/", "agent/src/lifecycle/", "protocol/src/client/windows.rs"]),
     ("jsonwebtoken", &["agent/src/signer/"]),
     ("keyring_core", &["agent/src/keystore/"]),
+    ("linux_keyutils", &["agent/src/keystore/kernel/linux.rs"]),
     ("listenfd", &["agent/src/lifecycle/activation.rs"]),
     ("reqwest", &["agent/src/github/"]),
+    ("rpassword", &["agent/src/cli/passphrase.rs"]),
     ("sd_notify", &["agent/src/lifecycle/ready.rs"]),
     ("strsim", &["agent/src/config/position.rs"]),
     ("toml", &["agent/src/config/load.rs"]),
@@ -105,15 +108,16 @@ fn exposes(source: &Source, index: usize) -> bool {
 
 const EXPOSING: Places = &[
     ("agent/src/broker/create.rs", "reads the key that GitHub made"),
-    ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over"),
+    ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
     ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
     ("agent/src/cli/login.rs", "encodes the key for the agent"),
     ("agent/src/cli/token.rs", "prints the token that was asked for"),
     ("agent/src/github/calls.rs", "makes a path of a manifest's code"),
     ("agent/src/github/client.rs", "writes the Authorization header"),
     ("agent/src/github/types.rs", "makes sure that a token is one line"),
+    ("agent/src/keystore/encrypted_file.rs", "derives a key from a passphrase"),
     ("agent/src/keystore/mod.rs", "locks the pages of a key that stays in memory"),
-    ("agent/src/keystore/stored_form.rs", "encodes the key for the keyring"),
+    ("agent/src/keystore/stored_form.rs", "encodes the key for a store"),
     ("agent/src/model/manifest_code.rs", "makes sure that a code is one part of a path"),
     ("agent/src/model/token.rs", "hashes the token"),
     ("agent/src/signer/import.rs", "computes the key's fingerprint"),
@@ -135,7 +139,7 @@ fn reads_environment(source: &Source, index: usize) -> bool {
 
 const READING: Places = &[
     ("agent/src/cli/", "what a person set for one command"),
-    ("agent/src/config/paths.rs", "which configuration file"),
+    ("agent/src/config/paths.rs", "which configuration file, and where the service manager put credentials"),
     ("agent/src/keystore/os/linux.rs", "whether there is a session bus"),
     ("agent/src/lifecycle/activation.rs", "the service manager's socket"),
     ("agent/src/main.rs", "where to log"),

@@ -151,6 +151,12 @@ error_codes! {
     Cancelled = "E53", exit 1, NextHelper;
     /// Nobody came back from the browser in time.
     NoCallback = "E54", exit 8, NextHelper;
+    /// What was asked for needs the passphrase of an encrypted file, and none was given.
+    PassphraseNeeded = "E55", exit 4, Stop;
+    /// The passphrase is not that of an encrypted file.
+    WrongPassphrase = "E56", exit 4, Stop;
+    /// There were too many wrong passphrases; the agent looks at no other for some time.
+    TooManyPassphrases = "E57", exit 4, Stop;
 }
 
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.

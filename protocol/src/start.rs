@@ -57,6 +57,8 @@ const KEPT_VARIABLES: &[&str] = &[
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    // Names a directory; what is in it is for this service and whatever it starts.
+    "CREDENTIALS_DIRECTORY",
     // Windows finds its own libraries and directories by these.
     "SystemRoot",
     "SystemDrive",

@@ -126,6 +126,7 @@ fn secrets_in_golden_messages_are_visibly_none() {
             let examples = [
                 ("token", "ghs_example.not-a_real.token"),
                 ("key", "bm90IGEgcmVhbCBrZXk="), // "not a real key"
+                ("passphrase", "not a real passphrase"),
             ];
             for (field, example) in examples {
                 let secret = message.get(field).filter(|value| value.is_string());
@@ -142,7 +143,7 @@ fn debug_output_of_golden_messages_shows_no_secret() {
             Ok(request) => format!("{request:?}"),
             Err(_) => format!("{:?}", frame::decode::<Response>(line.as_bytes()).unwrap()),
         };
-        for secret in ["ghs_example", "bm90IGEg"] {
+        for secret in ["ghs_example", "bm90IGEg", "not a real"] {
             assert!(!shown.contains(secret), "{name}: {shown}");
         }
     }

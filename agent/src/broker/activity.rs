@@ -45,7 +45,7 @@ impl Broker {
     }
 
     /// Whether nobody has asked for as long as the configuration says. An agent whose memory holds a key stays: the key is
-    /// nowhere else.
+    /// nowhere else, or somebody would have to give its passphrase again.
     pub fn is_unused(&self) -> bool {
         let Some(limit) = self.state().config.agent.idle_exit else { return false };
         let state = self.activity.state();
@@ -61,6 +61,7 @@ mod tests {
     use super::super::Broker;
     use crate::audit::Audit;
     use crate::clock::TestClock;
+    use crate::keystore::{Directories, KeyStores};
 
     #[test]
     fn an_agent_is_unused_when_nobody_has_asked_for_the_configured_time() {
@@ -68,8 +69,10 @@ mod tests {
         let config = temp.path().join("config.toml");
         std::fs::write(&config, "[agent]\nidle_exit = \"10m\"\n").unwrap();
         let clock = Arc::new(TestClock::at(0));
-        let broker =
-            |file| Broker::new(file, Audit::open(temp.path().join("audit.jsonl")).unwrap(), Arc::clone(&clock) as _);
+        let broker = |file| {
+            let stores = KeyStores::new(Directories::default());
+            Broker::new(file, stores, Audit::open(temp.path().join("audit.jsonl")).unwrap(), Arc::clone(&clock) as _)
+        };
         let (broker, never) = (broker(config), broker(temp.path().join("none.toml")));
         assert!(!broker.is_unused());
         clock.pass(600);

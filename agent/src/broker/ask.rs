@@ -9,8 +9,9 @@ use ghapp_protocol::error::WireError;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Broker, explain, panicked};
+use super::{Broker, explain, panicked, stores};
 use crate::github::GitHubError;
+use crate::keystore::Found;
 use crate::model::{App, AppJwt};
 use crate::patience;
 use crate::signer;
@@ -88,11 +89,13 @@ impl Broker {
 
     /// Reads the key, signs, and lets go of the key.
     pub(super) async fn sign(&self, app: &App) -> Result<AppJwt, WireError> {
-        let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
-        let key = self.stores.load(app.store, &id).await;
-        let key = key.map_err(|error| explain::store(&error, app))?;
+        let place = app.key_place().ok_or_else(|| explain::no_key(app))?;
+        let key = match self.stores.load(&place).await.map_err(|error| stores::explain(&error, app))? {
+            Found::Key(key) => key,
+            Found::File(file) => signer::from_file(&file).map_err(|_| explain::damaged_key(app))?,
+        };
         let fingerprint = signer::fingerprint(&key).map_err(|_| explain::damaged_key(app))?;
-        if fingerprint != id.fingerprint {
+        if fingerprint != place.id.fingerprint {
             return Err(explain::damaged_key(app)); // somebody put another key under our name
         }
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));

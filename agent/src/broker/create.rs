@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{CreateApp, Reply};
+use ghapp_protocol::secret::Secret;
 use tokio::time::sleep;
 use tracing::info;
 
 use super::ask::chance;
-use super::login::{at, explain_exists, usage};
-use super::{Broker, explain};
+use super::login::{at, check_passphrase, explain_exists, usage};
+use super::{Broker, explain, stores};
 use crate::config::{self, Config};
 use crate::github::{GitHubError, NewApp};
 use crate::model::{App, AppName, Caller, ManifestCode, PrivateKey, StoreKind};
@@ -59,9 +60,13 @@ impl Broker {
         let placeholder = App { app_id: Some(1), ..app.clone() };
         let edit = config::add_app(&self.config_file, &placeholder);
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
-        if app.store == StoreKind::Keyring {
-            self.stores.keyring_state().await.map_err(|error| explain::store(&error, &app))?;
+        check_passphrase(call.passphrase.as_ref(), app.store)?;
+        if app.store == StoreKind::CredentialsDir {
+            return Err(usage(
+                &"GitHub makes the key of a new App, and credentials-dir takes none: choose another --store",
+            ));
         }
+        self.stores.reach(app.store).await.map_err(|error| stores::explain_new(&error, &app))?;
         Ok((app, chosen))
     }
 
@@ -69,7 +74,7 @@ impl Broker {
         let (mut app, chosen) = self.prepare(call).await?;
         self.github.reconnect(); // a CA file may have been replaced since the last attempt
         let new = self.convert(&app, code).await.map_err(|error| refused(&error, &app))?;
-        let kept = self.keep_new(&mut app, &new, chosen).await;
+        let kept = self.keep_new(&mut app, &new, chosen, call.passphrase.clone()).await;
         kept.map_err(|error| without_key(&error, &app, &new))?;
         Ok(app)
     }
@@ -90,7 +95,13 @@ impl Broker {
         }
     }
 
-    async fn keep_new(&self, app: &mut App, new: &NewApp, chosen: Option<AppName>) -> Result<(), WireError> {
+    async fn keep_new(
+        &self,
+        app: &mut App,
+        new: &NewApp,
+        chosen: Option<AppName>,
+        passphrase: Option<Secret>,
+    ) -> Result<(), WireError> {
         app.app_id = Some(new.id);
         app.client_id.clone_from(&new.client_id);
         app.slug = Some(new.slug.clone());
@@ -101,7 +112,7 @@ impl Broker {
             Some(name) => name,
             None => free_name(&*self.config()?, &new.slug)?,
         };
-        self.keep(app, key, Some(name)).await
+        self.keep(app, key, Some(name), passphrase).await
     }
 }
 

@@ -6,7 +6,6 @@ use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 use super::login::UNNAMED;
 use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
-use crate::keystore::StoreError;
 use crate::model::{
     ApiUrl, App, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope, shell_word,
 };
@@ -200,34 +199,6 @@ pub(super) fn damaged_key(app: &App) -> WireError {
     WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
 }
 
-/// Why a key store failed.
-pub(super) fn store(error: &StoreError, app: &App) -> WireError {
-    let name = &app.name;
-    match (error, app.store) {
-        (StoreError::NoEntry, StoreKind::Memory) => {
-            let cause = format!("the key of {name} was kept in memory only, and the agent was locked or started anew");
-            WireError::new(ErrorCode::LoginNeeded, cause).hint(login_again(app))
-        }
-        (StoreError::NoEntry, StoreKind::Keyring) => {
-            let cause = format!("the keyring has no key for {name}");
-            WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
-        }
-        (StoreError::Locked, _) => {
-            WireError::new(ErrorCode::KeyringLocked, format!("the keyring with the key of {name} is locked"))
-                .hint("unlock the keyring in your desktop session and try again")
-        }
-        (StoreError::Silent, _) => WireError::new(ErrorCode::KeyringSilent, error.to_string())
-            .hint("answer its unlock dialog, or restart the keyring, and try again"),
-        (StoreError::NoBus, _) => WireError::new(ErrorCode::NoSessionBus, error.to_string())
-            .hint(format!("log in on a desktop, or {}", or_in_memory(app))),
-        (StoreError::Missing(_), _) => WireError::new(ErrorCode::KeyringMissing, error.to_string())
-            .hint(format!("install gnome-keyring or KeePassXC, or {}", or_in_memory(app))),
-        (StoreError::Refused(_), _) => {
-            WireError::new(ErrorCode::KeyringRefused, error.to_string()).hint(or_in_memory(app))
-        }
-    }
-}
-
 /// Why GitHub failed, where no installation or repository is to blame.
 pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
     let (name, host) = (&app.name, &app.host);
@@ -289,14 +260,16 @@ pub(super) fn login_again(app: &App) -> String {
     format!("run: {}", login_command(app, app.store))
 }
 
-/// The way out when the keyring is not to be had: the same login with another store.
-fn or_in_memory(app: &App) -> String {
-    format!("keep the key in the agent's memory: {}", login_command(app, StoreKind::Memory))
-}
-
-fn login_command(app: &App, store: StoreKind) -> String {
+/// The command that adds an App, with its key in that store. An App without an id is one that GitHub is to make.
+pub(super) fn login_command(app: &App, store: StoreKind) -> String {
     let exists = app.app_id.is_some() || app.client_id.is_some();
-    let mut command = if exists { "ghapp login --pem FILE" } else { "ghapp login --create" }.to_owned();
+    let mut command = match (exists, store) {
+        (false, _) => "ghapp login --create",
+        // The service manager has the key.
+        (true, StoreKind::CredentialsDir) => "ghapp login",
+        (true, _) => "ghapp login --pem FILE",
+    }
+    .to_owned();
     let mut option = |name: &str, value: &str| {
         for part in [" --", name, " ", &shell_word(value)] {
             command.push_str(part);
@@ -316,10 +289,12 @@ fn login_command(app: &App, store: StoreKind) -> String {
     if let Some(file) = &app.ca_file {
         option("ca-file", &file.to_string_lossy());
     }
-    if app.name.as_str() != UNNAMED && app.slug.as_deref() != Some(app.name.as_str()) {
+    if app.name.as_str() != UNNAMED
+        && (store == StoreKind::CredentialsDir || app.slug.as_deref() != Some(app.name.as_str()))
+    {
         option("name", app.name.as_str());
     }
-    if store == StoreKind::Memory {
+    if store != StoreKind::Keyring {
         option("store", store.as_str());
     }
     command

@@ -29,12 +29,28 @@ pub struct Listening {
 }
 
 impl Broker {
-    /// How the agent is. Asks nobody but the keyring, and that only briefly.
+    /// How the agent is. Asks nobody but the stores that are in use, and those only briefly.
     pub async fn status(&self, listening: &Listening) -> Reply {
-        let keyring = self.stores.keyring_state().await;
+        let config = Arc::clone(&self.state().config);
+        let in_use = |kind| config.apps.iter().any(|app| app.store == kind);
+        let asks_keyring = config.apps.is_empty() || in_use(StoreKind::Keyring);
+        let keyring = if asks_keyring { self.stores.keyring_state().await } else { Ok(()) };
+        let mut apps = Vec::new();
+        let mut first = None;
+        for app in &config.apps {
+            let outcome = match app.key_place() {
+                Some(place) => Some(self.stores.state(&place, &keyring).await),
+                None => None,
+            };
+            apps.push(app_status(
+                app,
+                outcome.as_ref().map_or("key_missing", |it| key_state(it, app.store)).to_owned(),
+            ));
+            first.get_or_insert((app.store, outcome.unwrap_or(Ok(()))));
+        }
+        let (kind, outcome) = first.unwrap_or((StoreKind::Keyring, keyring));
         let now = self.clock.now();
         let state = self.state();
-        let apps = state.config.apps.iter();
         Reply::Status(Box::new(Status {
             pid: std::process::id(),
             version: BUILD_VERSION.to_owned(),
@@ -42,28 +58,12 @@ impl Broker {
             config: self.config_file.display().to_string(),
             locked: state.locked,
             started_by: listening.started_by.to_owned(),
-            store: StoreStatus { kind: KeyStores::keyring_kind().to_owned(), state: store_state(&keyring).to_owned() },
-            apps: apps.map(|app| app_status(app, self.key_state(app, &keyring).to_owned())).collect(),
+            store: StoreStatus { kind: KeyStores::name_of(kind).to_owned(), state: store_state(&outcome).to_owned() },
+            apps,
             leases: state.tokens.live(now).count(),
             config_error: state.config_error.clone(),
             audit_error: self.audit.trouble(),
         }))
-    }
-
-    /// Whether an App's key can be used, as far as that is known without a call that may prompt: `ok`, or the name of the error that
-    /// git would meet.
-    fn key_state(&self, app: &App, keyring: &Result<(), StoreError>) -> &'static str {
-        let Some(id) = app.key_id() else { return "key_missing" };
-        match (app.store, keyring) {
-            (StoreKind::Memory, _) if self.stores.remembers(&id) => "ok",
-            (StoreKind::Memory, _) => "login_needed",
-            (StoreKind::Keyring, Ok(())) => "ok",
-            (StoreKind::Keyring, Err(StoreError::NoBus)) => "no_session_bus",
-            (StoreKind::Keyring, Err(StoreError::Missing(_))) => "keyring_missing",
-            (StoreKind::Keyring, Err(StoreError::Locked)) => "keyring_locked",
-            (StoreKind::Keyring, Err(StoreError::Silent)) => "keyring_silent",
-            (StoreKind::Keyring, Err(StoreError::NoEntry | StoreError::Refused(_))) => "keyring_refused",
-        }
     }
 
     /// A page of live tokens, without the tokens.
@@ -126,13 +126,29 @@ pub(super) fn app_status(app: &App, state: String) -> AppStatus {
     }
 }
 
-fn store_state(keyring: &Result<(), StoreError>) -> &'static str {
-    match keyring {
-        Ok(()) => "ok",
+/// Whether an App's key can be used: `ok`, or the name of the error that git would meet.
+fn key_state(outcome: &Result<(), StoreError>, store: StoreKind) -> &'static str {
+    match (outcome, store) {
+        (Ok(()), _) => "ok",
+        (Err(StoreError::NoBus), _) => "no_session_bus",
+        (Err(StoreError::Missing(_)), _) => "keyring_missing",
+        (Err(StoreError::Locked), StoreKind::EncryptedFile) => "locked",
+        (Err(StoreError::Locked), _) => "keyring_locked",
+        (Err(StoreError::Silent), _) => "keyring_silent",
+        (Err(StoreError::NoEntry), StoreKind::Memory) => "login_needed",
+        (Err(StoreError::NoEntry), _) => "key_missing",
+        (Err(StoreError::Refused(_) | StoreError::NoPassphrase | StoreError::WrongPassphrase), _) => "keyring_refused",
+    }
+}
+
+/// How a store is. One that answers that it has no key is well.
+fn store_state(outcome: &Result<(), StoreError>) -> &'static str {
+    match outcome {
+        Ok(()) | Err(StoreError::NoEntry) => "ok",
         Err(StoreError::NoBus | StoreError::Missing(_)) => "missing",
         Err(StoreError::Locked) => "locked",
         Err(StoreError::Silent) => "silent",
-        Err(StoreError::NoEntry | StoreError::Refused(_)) => "unknown",
+        Err(StoreError::Refused(_) | StoreError::NoPassphrase | StoreError::WrongPassphrase) => "unknown",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Forgetting tokens and keys, and using none until told otherwise: on request, on a signal, or when nobody has needed any.
 //!
-//! There is no passphrase: keys in a keyring are not touched until the agent is unlocked, and keys that are nowhere else than in
-//! the agent's memory are gone.
+//! Keys in a keyring are not touched until the agent is unlocked, encrypted files are closed, and keys that are nowhere else than
+//! in the agent's memory are gone. `unlock` is the way back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,19 +50,6 @@ impl Broker {
         }
     }
 
-    /// Uses keys again.
-    pub fn unlock(&self, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        {
-            let mut state = self.state();
-            state.locked = false;
-            state.last_needed = started;
-        }
-        let reply = Reply::Unlocked {};
-        self.finish(new_record("unlock", caller, started), started, &reply);
-        reply
-    }
-
     /// Notes that a token or a key is needed. Time that passed while the machine slept counts as well: the timer may be late.
     pub(super) fn needed(&self) {
         self.lock_if_unused();
@@ -93,6 +80,7 @@ impl Broker {
         let config = {
             let mut state = self.state();
             state.locked = true;
+            state.locks += 1;
             state.jwts.clear();
             if forget_tokens {
                 state.tokens.clear();
@@ -137,11 +125,12 @@ fn is_due(lock_after: Option<Duration>, unused: Duration) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use ghapp_protocol::message::{Lock, Reply};
+    use ghapp_protocol::message::{Lock, Reply, Unlock};
 
     use super::Broker;
     use crate::audit::Audit;
     use crate::clock::TestClock;
+    use crate::keystore::{Directories, KeyStores};
     use crate::model::Caller;
 
     fn broker(config: &str) -> (Arc<Broker>, Arc<TestClock>, tempfile::TempDir) {
@@ -150,7 +139,8 @@ mod tests {
         std::fs::write(&file, config).unwrap();
         let audit = Audit::open(temp.path().join("audit.jsonl")).unwrap();
         let clock = Arc::new(TestClock::at(1000));
-        (Arc::new(Broker::new(file, audit, Arc::clone(&clock) as _)), clock, temp)
+        let stores = KeyStores::new(Directories::default());
+        (Arc::new(Broker::new(file, stores, audit, Arc::clone(&clock) as _)), clock, temp)
     }
 
     #[tokio::test]
@@ -165,7 +155,8 @@ mod tests {
         broker.needed();
         assert!(broker.unlocked().is_err(), "the timer was late and the question came first");
         clock.pass(1);
-        assert!(matches!(broker.unlock(&Caller::default()), Reply::Unlocked {}));
+        let reply = broker.unlock(Unlock::default(), &Caller::default()).await;
+        assert!(matches!(reply, Reply::Unlocked(_)));
         broker.lock_if_unused();
         assert_eq!(broker.unlocked(), Ok(()), "unlocking starts the time anew");
     }

@@ -7,18 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Login, Reply};
 use ghapp_protocol::remote::Host;
+use ghapp_protocol::secret::Secret;
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use super::{Broker, explain};
+use super::{Broker, explain, stores};
 use crate::config::{self, Config};
 use crate::github::{AppInfo, GitHubError};
-use crate::keystore::{Saved, StoreError};
+use crate::keystore::StoreError;
 use crate::model::{ApiUrl, App, AppName, Caller, PrivateKey, StoreKind};
-use crate::signer;
+use crate::signer::{self, ImportError};
 
 /// The nickname while GitHub has not told the App's slug.
 pub(super) const UNNAMED: &str = "new";
+/// Shortest passphrase of an encrypted file, in bytes. Each guess costs work; eight letters make it not worth it for most.
+const MIN_PASSPHRASE: usize = 8;
 
 impl Broker {
     /// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
@@ -39,20 +42,31 @@ impl Broker {
         reply
     }
 
-    async fn add(&self, login: Login) -> Result<App, WireError> {
+    async fn add(&self, mut login: Login) -> Result<App, WireError> {
         self.config()?; // a broken file is said before GitHub is asked
         self.needed();
         self.unlocked()?;
-        let key = read_key(&login)?;
         let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
-        let chosen_name = chosen_name.map_err(|error| usage(&error))?;
-        let mut app = provisional(&login, &key)?;
+        let mut chosen_name = chosen_name.map_err(|error| usage(&error))?;
+        let mut app = provisional(&login)?;
+        let key = match app.store {
+            StoreKind::CredentialsDir => {
+                let (name, key) = self.credential(&login, &mut app, chosen_name)?;
+                chosen_name = Some(name);
+                key
+            }
+            store => {
+                check_passphrase(login.passphrase.as_ref(), store)?;
+                read_key(&login)?
+            }
+        };
+        app.key = Some(signer::fingerprint(&key).map_err(unusable)?);
         self.github.reconnect(); // a CA file may have been replaced since the last attempt
         let (info, skew) = self.identify(&app, &key).await?;
         app.app_id = Some(info.id);
         app.client_id = info.client_id.or(app.client_id);
         app.slug = Some(info.slug);
-        self.keep(&mut app, key, chosen_name).await?;
+        self.keep(&mut app, key, chosen_name, login.passphrase.take()).await?;
         if skew != 0 {
             self.state().skew.insert(app.name.clone(), skew);
         }
@@ -80,40 +94,65 @@ impl Broker {
         }
     }
 
+    /// The key that the service manager handed over, and the App's name: the credential's is the App's.
+    fn credential(
+        &self,
+        login: &Login,
+        app: &mut App,
+        chosen: Option<AppName>,
+    ) -> Result<(AppName, PrivateKey), WireError> {
+        if login.key.is_some() {
+            return Err(WireError::new(ErrorCode::Usage, "the service manager gives the key, and nobody else can")
+                .hint(format!("run: {}", explain::login_command(app, app.store))));
+        }
+        let name = if let Some(chosen) = chosen {
+            chosen
+        } else {
+            only_credential(self.stores.credentials().map_err(|error| stores::explain(&error, app))?)?
+        };
+        app.name.clone_from(&name);
+        let file = self.stores.credential(&name).map_err(|error| stores::explain(&error, app))?;
+        let key = signer::from_file(&file).map_err(|error| {
+            WireError::new(ErrorCode::UnusableKey, format!("cannot use the credential ghapp-{name}: {error}"))
+                .hint(error.hint())
+        })?;
+        Ok((name, key))
+    }
+
     /// Finds the App its name, keeps the key and writes the configuration.
     pub(super) async fn keep(
         &self,
         app: &mut App,
         key: PrivateKey,
         chosen_name: Option<AppName>,
+        passphrase: Option<Secret>,
     ) -> Result<(), WireError> {
         let _turn = self.turn().await;
         let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
         let before = name(app, &config, chosen_name)?;
         app.installation = before.as_ref().and_then(|before| before.installation);
-        let id = app.key_id().ok_or_else(|| explain::no_key(app))?;
+        let place = app.key_place().ok_or_else(|| explain::no_key(app))?;
         // Whatever can be known to fail fails before the keyring is asked.
         let edit = config::add_app(&self.config_file, app);
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
-        let saved = self.stores.save(app.store, &id, key).await.map_err(|error| explain::store(&error, app))?;
+        let saved = self.stores.save(&place, key, passphrase).await;
+        let saved = saved.map_err(|error| stores::explain_new(&error, app))?;
         // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
         // its owner may have written it while the keyring was asked.
         let edit = || config::add_app(&self.config_file, app).and_then(config::Edit::write);
         match self.unlocked().and_then(|()| edit().map_err(|error| explain::edit(&error))) {
             Ok(config) => self.adopt(config),
             Err(error) => {
-                if saved == Saved::Now
-                    && let Err(error) = self.stores.delete(app.store, &id).await
-                {
+                if let Err(error) = self.stores.take_back(&place, saved).await {
                     warn!(app = %app.name, %error, "a key was left in its store");
                 }
                 return Err(error);
             }
         }
         self.state().installations.forget_app(&app.name);
-        // The key of an earlier login of the same App has been replaced and would only lie around.
+        // The key of an earlier login of the same App, or the same key in another store, would only lie around.
         if let Some(before) = before
-            && before.key_id() != Some(id)
+            && (before.store, before.key_id()) != (place.store, Some(place.id))
             && let Err(error) = self.delete_key(&before).await
         {
             warn!(app = %app.name, %error, "the old key could not be deleted");
@@ -123,15 +162,47 @@ impl Broker {
 
     /// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
     pub(super) async fn delete_key(&self, app: &App) -> Result<bool, StoreError> {
-        let Some(id) = app.key_id() else { return Ok(false) };
+        let Some(place) = app.key_place() else { return Ok(false) };
         let config = Arc::clone(&self.state().config);
-        let same =
-            |other: &App| other.name != app.name && other.store == app.store && other.key_id().as_ref() == Some(&id);
+        let same = |other: &App| {
+            other.name != app.name && other.store == app.store && other.key_id().as_ref() == Some(&place.id)
+        };
         if config.apps.iter().any(same) {
             return Ok(false);
         }
-        self.stores.delete(app.store, &id).await
+        self.stores.delete(&place).await
     }
+}
+
+/// The one credential that can be meant when the App's name was not said.
+fn only_credential(names: Vec<AppName>) -> Result<AppName, WireError> {
+    match <[_; 1]>::try_from(names) {
+        Ok([name]) => Ok(name),
+        Err(names) if names.is_empty() => {
+            Err(WireError::new(ErrorCode::KeyMissing, "the service manager handed over no credential ghapp-NAME")
+                .hint("add to the agent's unit: LoadCredentialEncrypted=ghapp-NAME:FILE"))
+        }
+        Err(names) => {
+            let listed: Vec<_> = names.iter().map(AppName::as_str).collect();
+            Err(WireError::new(ErrorCode::Usage, format!("there are credentials for {}", listed.join(", ")))
+                .hint(format!("name one of them: --name {}", names[0])))
+        }
+    }
+}
+
+/// Whether there is a passphrase if the store needs one, before anybody is asked anything.
+pub(super) fn check_passphrase(passphrase: Option<&Secret>, store: StoreKind) -> Result<(), WireError> {
+    match (passphrase, store) {
+        (None, StoreKind::EncryptedFile) => Err(stores::no_passphrase()),
+        (Some(passphrase), StoreKind::EncryptedFile) if passphrase.expose().len() < MIN_PASSPHRASE => {
+            Err(usage(&format!("a passphrase has at least {MIN_PASSPHRASE} letters")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unusable(error: ImportError) -> WireError {
+    WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint())
 }
 
 /// Gives the App the name that was chosen, the one that it has already, or the one that GitHub calls it by. Returns the entry that
@@ -154,20 +225,19 @@ fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Optio
 }
 
 fn read_key(login: &Login) -> Result<PrivateKey, WireError> {
-    let der = STANDARD.decode(login.key.expose()).map(Zeroizing::new);
+    let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
+    let der = STANDARD.decode(key.expose()).map(Zeroizing::new);
     let der = der.map_err(|_| WireError::new(ErrorCode::BadRequest, "the key is not base64"))?;
-    signer::from_der(der).map_err(|error| WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint()))
+    signer::from_der(der).map_err(unusable)
 }
 
-/// The App as far as it is known before GitHub has spoken.
-fn provisional(login: &Login, key: &PrivateKey) -> Result<App, WireError> {
+/// The App as far as it is known before its key is read and GitHub has spoken.
+fn provisional(login: &Login) -> Result<App, WireError> {
     if login.app_id.is_none() && login.client_id.is_none() {
         return Err(WireError::new(ErrorCode::Usage, "an App needs its App ID or its client ID"));
     }
-    let fingerprint = signer::fingerprint(key)
-        .map_err(|error| WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint()))?;
     let place = at(&login.host, login.api_url.as_deref(), login.ca_file.as_deref(), &login.store)?;
-    Ok(App { app_id: login.app_id, client_id: login.client_id.clone(), key: Some(fingerprint), ..place })
+    Ok(App { app_id: login.app_id, client_id: login.client_id.clone(), ..place })
 }
 
 /// Some App of a host, whose key goes to that store.

@@ -8,7 +8,7 @@ use ghapp_protocol::message::{LoggedOut, Logout, Reply};
 use tokio::time::Instant;
 
 use super::revoke::REVOKE_LIMIT;
-use super::{Broker, explain};
+use super::{Broker, explain, stores};
 use crate::config::{self, Config, EditError};
 use crate::model::{App, Caller};
 
@@ -35,7 +35,7 @@ impl Broker {
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain_edit(&error, app))?;
         // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
         let deleted = if logout.keep_key { Ok(false) } else { self.delete_key(app).await };
-        let key_deleted = deleted.map_err(|error| explain::store(&error, app))?;
+        let key_deleted = deleted.map_err(|error| stores::explain(&error, app))?;
         // From the file as it is now: its owner may have written it while the keyring was asked.
         let written = config::remove_app(&self.config_file, &app.name).and_then(config::Edit::write);
         match written {

@@ -19,6 +19,8 @@ mod narrow;
 mod revoke;
 mod scope;
 mod serve;
+mod stores;
+mod unlock;
 mod which;
 
 pub use activity::InUse;
@@ -35,6 +37,7 @@ use ghapp_protocol::remote::{Owner, RepositoryName};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::info;
 
+use crate::attempts::Attempts;
 use crate::audit::{Audit, Record};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Config};
@@ -87,6 +90,10 @@ struct State {
     ending: bool,
     /// The agent was locked: no key is used, and no token is handed out or kept.
     locked: bool,
+    /// How often that happened.
+    locks: u64,
+    /// Wrong passphrases.
+    attempts: Attempts,
     /// When a token or a key was last needed.
     last_needed: Moment,
 }
@@ -118,7 +125,7 @@ struct Served {
 impl Broker {
     /// Reads the configuration and opens the audit log. A broken configuration is not fatal: the agent says what is wrong
     /// with it to everybody who asks, and serves as soon as it is mended and reloaded.
-    pub fn new(config_file: PathBuf, audit: Audit, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config_file: PathBuf, stores: KeyStores, audit: Audit, clock: Arc<dyn Clock>) -> Self {
         let (config, config_error) = match config::load(&config_file) {
             Ok(config) => (config, None),
             Err(error) => (Config::default(), Some(error.to_string())),
@@ -136,13 +143,15 @@ impl Broker {
             refused: HashMap::new(),
             ending: false,
             locked: false,
+            locks: 0,
+            attempts: Attempts::default(),
             last_needed: clock.now(),
         };
         Self {
             activity: Activity::since(clock.now()),
             clock,
             github: GitHub::default(),
-            stores: KeyStores::default(),
+            stores,
             audit,
             config_file,
             state: Mutex::new(state),
@@ -261,7 +270,7 @@ impl Broker {
         state.jwts.clear();
     }
 
-    /// Waits until no other login or logout is under way. Each has several steps with waiting between them, and would otherwise
+    /// Waits until no other login, logout or unlock is under way. Each has several steps with waiting between them, and would otherwise
     /// undo what the other does.
     async fn turn(&self) -> SemaphorePermit<'_> {
         self.turns.acquire().await.expect("the semaphore is never closed")

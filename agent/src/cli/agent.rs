@@ -19,11 +19,10 @@ use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
 use super::{private_agent, shell_exports, wording};
+use crate::model::StoreKind;
 
 /// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
-/// What the store in the agent's memory is called.
-pub(super) const MEMORY: &str = "memory";
 /// The name of the agent's program.
 pub(super) const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
 
@@ -123,8 +122,17 @@ fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     let apps = session.agent.running_status()?.map(|status| status.apps).unwrap_or_default();
     stop(session, revoke)?;
     let code = start(session)?;
-    for app in apps.iter().filter(|app| app.store == MEMORY && app.state == "ok") {
-        session.output.warning(&format!("the key of {} was in the agent's memory only; log in again", app.name));
+    for app in apps.iter().filter(|app| app.state == "ok") {
+        let name = &app.name;
+        match StoreKind::parse(&app.store) {
+            Some(StoreKind::Memory) => {
+                session.output.warning(&format!("the key of {name} was in the agent's memory only; log in again"));
+            }
+            Some(StoreKind::EncryptedFile) => {
+                session.output.warning(&format!("the file with the key of {name} is closed again; run: ghapp unlock"));
+            }
+            _ => {}
+        }
     }
     Ok(code)
 }

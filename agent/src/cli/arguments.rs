@@ -94,8 +94,8 @@ pub(super) enum Command {
     Revoke(Revoke),
     /// Make the agent forget keys and tokens, and use none until it is unlocked
     Lock(Lock),
-    /// Let the agent use keys again
-    Unlock,
+    /// Let the agent use keys again; asks for the passphrase of encrypted files
+    Unlock(Unlock),
     /// Show the audit log: what was decided, for whom
     Logs(Logs),
     /// List the configured Apps
@@ -233,6 +233,13 @@ pub(super) struct Lock {
     /// Kill the tokens at GitHub first
     #[arg(long)]
     pub(super) revoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Unlock {
+    /// The passphrase of encrypted files, instead of asking for it; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(super) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

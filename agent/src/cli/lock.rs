@@ -1,10 +1,13 @@
 //! `ghapp lock` and `ghapp unlock`: make the agent forget keys and tokens, and let it use keys again.
 
-use ghapp_protocol::message::{Call, Lock, Locked, Reply};
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::message::{Call, Lock, Locked, Reply, Unlock};
+use ghapp_protocol::secret::Secret;
 
-use super::connection::{LOCAL_TIMEOUT, NETWORK_TIMEOUT};
+use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
-use super::{Session, arguments, wording};
+use super::{Session, arguments, passphrase, status, wording};
+use crate::model::StoreKind;
 
 /// Starts no agent: one that is not there holds nothing.
 pub(super) fn lock(session: &Session<'_>, arguments: &arguments::Lock) -> Result<(), CliError> {
@@ -33,10 +36,37 @@ pub(super) fn lock(session: &Session<'_>, arguments: &arguments::Lock) -> Result
     Ok(())
 }
 
-pub(super) fn unlock(session: &Session<'_>) -> Result<(), CliError> {
-    match session.agent.ask_running(Call::Unlock {}, LOCAL_TIMEOUT)? {
-        None => session.output.report("the agent is not running; it starts unlocked"),
-        Some(Reply::Unlocked {}) => session.output.report("unlocked"),
-        Some(_) => Err(session.agent.unexpected()),
+/// Starts an agent only if there is a file to open: one that is not there is not locked.
+pub(super) fn unlock(session: &Session<'_>, arguments: &arguments::Unlock) -> Result<(), CliError> {
+    let file = arguments.passphrase_file.as_deref();
+    let given = file.map(|_| passphrase::known(session, file)).transpose()?;
+    let asks = given.is_none();
+    let reply = match ask(session, given) {
+        Err(error) if asks && error.code == ErrorCode::PassphraseNeeded => {
+            ask(session, Some(passphrase::known(session, None)?))
+        }
+        reply => reply,
+    };
+    let unlocked = match reply? {
+        None => return session.output.report("the agent is not running; it starts unlocked"),
+        Some(Reply::Unlocked(unlocked)) => unlocked,
+        Some(_) => return Err(session.agent.unexpected()),
+    };
+    session.output.report("unlocked")?;
+    for app in unlocked.still_closed {
+        session.output.warning(&format!("the file of {app} has another passphrase; run: ghapp unlock --app {app}"));
     }
+    Ok(())
+}
+
+fn ask(session: &Session<'_>, passphrase: Option<Secret>) -> Result<Option<Reply>, CliError> {
+    let unlock = Unlock { app: session.app.as_ref().map(ToString::to_string), passphrase };
+    if let Some(reply) = session.agent.ask_running(Call::Unlock(unlock.clone()), NETWORK_TIMEOUT)? {
+        return Ok(Some(reply));
+    }
+    let apps = status::configured(session)?;
+    if apps.iter().any(|app| app.store == StoreKind::EncryptedFile.as_str()) {
+        return session.agent.ask_slow(Call::Unlock(unlock)).map(Some);
+    }
+    Ok(None)
 }

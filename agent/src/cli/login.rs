@@ -11,7 +11,7 @@ use ghapp_protocol::secret::Secret;
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
 use super::pem::PemSource;
-use super::{Session, apps, create, installing, setup_git, wizard, wording};
+use super::{Session, apps, create, installing, passphrase, setup_git, wizard, wording};
 use crate::model::{ApiUrl, StoreKind};
 use crate::signer;
 
@@ -24,6 +24,9 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     // Standard input cannot give the key and the answers.
     let asks = session.asks && arguments.pem.as_deref() != Some(Path::new("-"));
     let arguments = if asks { wizard::complete(session, arguments)? } else { arguments };
+    if arguments.passphrase_file.is_some() && store(&arguments) != StoreKind::EncryptedFile {
+        return Err(CliError::usage("only an encrypted file has a passphrase: --store encrypted-file"));
+    }
     if arguments.create {
         let app = create::run(session, &arguments)?;
         announce(session, &app)?;
@@ -32,7 +35,7 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
         return wire(session, &arguments, &app, &found);
     }
     let source = source(&arguments)?;
-    let call = call(session, &arguments, &source)?;
+    let call = call(session, &arguments, source.as_ref())?;
     let Reply::LoggedIn(app) = session.agent.ask_slow(Call::Login(Box::new(call)))? else {
         return Err(session.agent.unexpected());
     };
@@ -40,7 +43,9 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     let installations = installations(session, &app, arguments.setup_git)?;
     wire(session, &arguments, &app, &installations)?;
     // Last of all: as long as something can fail, the file may be needed to do it again.
-    if arguments.delete_pem || (asks && wizard::may_delete(&source, store(&arguments))?) {
+    if let Some(source) = source
+        && (arguments.delete_pem || (asks && wizard::may_delete(&source, store(&arguments))?))
+    {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
     }
@@ -72,31 +77,55 @@ fn wire(
     Ok(())
 }
 
-fn source(arguments: &arguments::Login) -> Result<PemSource, CliError> {
-    let Some(pem) = &arguments.pem else {
+/// Where the key comes from; nowhere when its store has it.
+fn source(arguments: &arguments::Login) -> Result<Option<PemSource>, CliError> {
+    let store = store(arguments);
+    if arguments.pem.is_none() && store != StoreKind::CredentialsDir {
         return Err(CliError::usage("login needs the file with the App's private key: --pem FILE").hint(LOG_IN));
-    };
+    }
     if arguments.app_id.is_none() && arguments.client_id.is_none() {
         return Err(CliError::usage("login needs to know which App: --app-id N or --client-id ID")
             .hint(format!("both are shown on the App's page below https://{}/settings/apps", host(arguments))));
+    }
+    let Some(pem) = &arguments.pem else {
+        if arguments.delete_pem {
+            return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
+        }
+        return Ok(None);
+    };
+    if store == StoreKind::CredentialsDir {
+        let cause = "--store credentials-dir takes the key that the service manager hands to the agent";
+        return Err(CliError::usage(cause).hint("leave out --pem"));
     }
     let source = PemSource::of(pem.clone())?;
     if arguments.delete_pem && source == PemSource::Stdin {
         return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
     }
-    if arguments.delete_pem && store(arguments) == StoreKind::Memory {
-        return Err(CliError::usage("--delete-pem with --store memory would leave the only copy of the key in memory")
-            .hint("leave out --delete-pem: the key is gone from memory when the agent ends"));
+    if arguments.delete_pem && forgets(store) {
+        let store = store.as_str();
+        let cause = format!("--delete-pem with --store {store} would leave the only copy of the key in memory");
+        return Err(CliError::usage(cause).hint("leave out --delete-pem: what is in memory is gone one day"));
     }
-    Ok(source)
+    Ok(Some(source))
 }
 
-fn call(session: &Session<'_>, arguments: &arguments::Login, source: &PemSource) -> Result<Login, CliError> {
+/// Whether a key in that store is gone one day, so that another copy has to last.
+pub(super) fn forgets(store: StoreKind) -> bool {
+    matches!(store, StoreKind::Memory | StoreKind::Keyutils)
+}
+
+fn call(session: &Session<'_>, arguments: &arguments::Login, source: Option<&PemSource>) -> Result<Login, CliError> {
     let (api_url, ca_file) = (api_url(arguments)?, ca_file(arguments)?);
-    let key = source.read()?;
-    let fingerprint = signer::fingerprint(&key).map_err(|error| CliError::from_import(error, &source.name()))?;
-    session.output.report(&format!("Key        {fingerprint}"))?;
-    session.output.talk("           compare it with \"Private keys\" on the App's settings page");
+    let key = match source {
+        None => None,
+        Some(source) => {
+            let key = source.read()?;
+            let fingerprint = signer::fingerprint(&key);
+            show_key(session, fingerprint.map_err(|error| CliError::from_import(error, &source.name()))?.as_str())?;
+            Some(Secret::new(STANDARD.encode(key.expose())))
+        }
+    };
+    let passphrase = new_passphrase(session, arguments, source == Some(&PemSource::Stdin))?;
     Ok(Login {
         name: arguments.name.clone().or_else(|| session.app.clone()).map(|name| name.to_string()),
         host: host(arguments),
@@ -105,8 +134,27 @@ fn call(session: &Session<'_>, arguments: &arguments::Login, source: &PemSource)
         app_id: arguments.app_id,
         client_id: arguments.client_id.clone(),
         store: store(arguments).as_str().to_owned(),
-        key: Secret::new(STANDARD.encode(key.expose())),
+        key,
+        passphrase,
     })
+}
+
+/// The passphrase for a new file, if the store needs one.
+pub(super) fn new_passphrase(
+    session: &Session<'_>,
+    arguments: &arguments::Login,
+    stdin_is_key: bool,
+) -> Result<Option<Secret>, CliError> {
+    if store(arguments) != StoreKind::EncryptedFile {
+        return Ok(None);
+    }
+    passphrase::new(session, arguments.passphrase_file.as_deref(), stdin_is_key).map(Some)
+}
+
+fn show_key(session: &Session<'_>, fingerprint: &str) -> Result<(), CliError> {
+    session.output.report(&format!("Key        {fingerprint}"))?;
+    session.output.talk("           compare it with \"Private keys\" on the App's settings page");
+    Ok(())
 }
 
 /// The host that is meant.
@@ -143,18 +191,28 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
         (None, Some(client_id)) => format!("client ID {client_id}"),
         (None, None) => "App".to_owned(),
     };
+    let store = StoreKind::parse(&app.store);
+    if let (Some(StoreKind::CredentialsDir), Some(fingerprint)) = (store, &app.key_fingerprint) {
+        show_key(session, fingerprint)?;
+    }
     let slug = app.slug.as_deref().unwrap_or(&app.name);
     output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;
-    let place = if app.store == StoreKind::Memory.as_str() {
-        "the agent's memory, until the agent ends or is locked".to_owned()
-    } else {
-        // Which keyring that is, when the agent says so.
-        match session.agent.status() {
-            Ok(status) => format!("the {} ({})", app.store, status.store.kind),
-            Err(_) => format!("the {}", app.store),
+    let place = match store {
+        Some(StoreKind::Memory) => "in the agent's memory, until the agent ends or is locked".to_owned(),
+        Some(StoreKind::EncryptedFile) => "in an encrypted file, open until the agent ends or is locked".to_owned(),
+        Some(StoreKind::Keyutils) => {
+            "in the kernel's keyring, until the machine starts anew or nobody needs it for some days".to_owned()
         }
+        Some(StoreKind::CredentialsDir) => "by the service manager; nothing was written".to_owned(),
+        // Which keyring that is, when the agent says so: it names the store of the first App.
+        Some(StoreKind::Keyring) | None => match session.agent.status() {
+            Ok(status) if StoreKind::parse(&status.store.kind).is_none() => {
+                format!("in the {} ({})", app.store, status.store.kind)
+            }
+            _ => format!("in the {}", app.store),
+        },
     };
-    output.report(&format!("Stored     {} in {place}", app.name))
+    output.report(&format!("Stored     {} {place}", app.name))
 }
 
 /// Asks GitHub where the App is installed and lists it. The App is there either way.

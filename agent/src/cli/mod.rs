@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod logs;
 mod output;
+mod passphrase;
 mod pem;
 mod private_agent;
 mod progress;
@@ -105,6 +106,8 @@ struct Session<'a> {
     config: PathBuf,
     /// Whether a person can be asked: there is a terminal, and nobody forbade it.
     asks: bool,
+    /// Nobody may be asked anything.
+    no_input: bool,
 }
 
 fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, CliError> {
@@ -120,6 +123,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         },
         config,
         asks: !global.no_input && io::stdin().is_terminal() && io::stderr().is_terminal(),
+        no_input: global.no_input,
     };
     match command {
         Command::Login(login) => login::run(&session, login)?,
@@ -132,7 +136,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
         Command::Lock(arguments) => lock::lock(&session, &arguments)?,
-        Command::Unlock => lock::unlock(&session)?,
+        Command::Unlock(arguments) => lock::unlock(&session, &arguments)?,
         Command::Logs(logs) => logs::run(&session, &logs)?,
         Command::Apps(apps) => apps::list(&session, &apps)?,
         Command::Installations(installations) => {

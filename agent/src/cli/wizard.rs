@@ -15,6 +15,12 @@ use crate::model::StoreKind;
 
 /// How GitHub calls the keys that it lets people download: `SLUG.DATE.private-key.pem`.
 const KEY_FILE_END: &str = ".private-key.pem";
+/// The stores that are offered. A credential is for services, and the kernel's keyring for those who know it.
+const STORES: [(StoreKind, &str); 3] = [
+    (StoreKind::Keyring, "In the keyring of this system"),
+    (StoreKind::Memory, "In the agent's memory, until it ends"),
+    (StoreKind::EncryptedFile, "In a file that a passphrase protects"),
+];
 /// Most files that are offered; more would scroll the question away.
 const MAX_OFFERED: usize = 9;
 
@@ -40,7 +46,7 @@ pub(super) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login,
             (!text.is_empty()).then(|| Owner::parse(text).map_err(|error| error.to_string())).transpose()
         })?;
     } else {
-        if login.pem.is_none() {
+        if login.pem.is_none() && login::store(&login) != StoreKind::CredentialsDir {
             login.pem = Some(key_file(say)?);
         }
         if login.app_id.is_none() && login.client_id.is_none() {
@@ -53,9 +59,9 @@ pub(super) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login,
         }
     }
     if untouched && login.store.is_none() {
-        let stores = ["In the keyring of this system", "In the agent's memory, until it ends"].map(str::to_owned);
-        let store = prompt::choose("Where shall its key be kept?", &stores, say)?;
-        login.store = [StoreKind::Keyring, StoreKind::Memory].get(store).map(|store| store.as_str().to_owned());
+        let words = STORES.map(|(_, words)| words.to_owned());
+        let store = prompt::choose("Where shall its key be kept?", &words, say)?;
+        login.store = STORES.get(store).map(|(store, _)| store.as_str().to_owned());
     }
     Ok(login)
 }
@@ -74,7 +80,7 @@ pub(super) fn may_set_up(app: &AppStatus, owners: &[Owner]) -> Result<bool, CliE
 /// Whether the file with the key shall go. One whose key is in memory only is the only copy that lasts, and is not asked about.
 pub(super) fn may_delete(source: &PemSource, store: StoreKind) -> Result<bool, CliError> {
     match source {
-        PemSource::File(path) if store != StoreKind::Memory => {
+        PemSource::File(path) if !login::forgets(store) => {
             prompt::agrees(&format!("Delete the plain key in {}?", path.display()), true)
         }
         _ => Ok(false),

@@ -266,8 +266,9 @@ fn app(raw: &RawApp) -> Result<App, Mistake> {
     }
     let store = match &raw.signer {
         None => StoreKind::Keyring,
-        Some(signer) => StoreKind::parse(signer.get_ref())
-            .ok_or_else(|| mistake(signer, format!("signer must be one of: {}", StoreKind::NAMES.join(", "))))?,
+        Some(signer) => {
+            StoreKind::parse(signer.get_ref()).ok_or_else(|| mistake(signer, no_signer(signer.get_ref())))?
+        }
     };
     let key = match &raw.key {
         None => None,
@@ -279,6 +280,14 @@ fn app(raw: &RawApp) -> Result<App, Mistake> {
     let installation = raw.installation_id.map(InstallationId);
     let slug = raw.slug.clone();
     Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug, installation, store, key })
+}
+
+/// What to say about a signer that there is not.
+fn no_signer(written: &str) -> String {
+    match nearest(written, &StoreKind::NAMES) {
+        Some(nearest) => format!("there is no signer \"{written}\"; did you mean \"{nearest}\"?"),
+        None => format!("signer must be one of: {}", StoreKind::NAMES.join(", ")),
+    }
 }
 
 fn rule(raw: &RawRule, config: &Config) -> Result<Rule, Mistake> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use edit::{Edit, EditError, add_app, remove_app};
 pub use load::{ConfigError, MAX_MIN_TTL, load, parse};
-pub use paths::{PathsError, audit_file, config_file, downloads, home};
+pub use paths::{PathsError, audit_file, config_file, credentials_directory, downloads, home, key_directory};
 
 use crate::model::{App, AppName, Rule};
 use ghapp_protocol::remote::Host;

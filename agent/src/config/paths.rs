@@ -6,6 +6,8 @@ use directories::{BaseDirs, ProjectDirs, UserDirs};
 
 /// The environment variable that names another configuration file.
 const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
+/// The environment variable in which systemd names the directory with a service's credentials (systemd.exec(5)).
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 /// The name of our directories below the platform's.
 const NAME: &str = "ghapp";
 
@@ -26,12 +28,26 @@ pub fn config_file(chosen: Option<PathBuf>) -> Result<PathBuf, PathsError> {
 }
 
 /// The audit log, in the platform's state directory.
-///
-/// `directories` knows a state directory on Linux only; elsewhere local data is the nearest thing.
 pub fn audit_file() -> Result<PathBuf, PathsError> {
+    Ok(state_directory()?.join("audit.jsonl"))
+}
+
+/// The directory of encrypted key files. Beside the audit log and not beside the configuration, which people copy from machine to
+/// machine.
+pub fn key_directory() -> Result<PathBuf, PathsError> {
+    Ok(state_directory()?.join("keys"))
+}
+
+/// The directory with the credentials that the service manager handed over, if it did.
+pub fn credentials_directory() -> Option<PathBuf> {
+    std::env::var_os(CREDENTIALS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// `directories` knows a state directory on Linux only; elsewhere local data is the nearest thing.
+fn state_directory() -> Result<PathBuf, PathsError> {
     let base = BaseDirs::new().ok_or(PathsError)?;
     let state = base.state_dir().unwrap_or_else(|| base.data_local_dir());
-    Ok(state.join(NAME).join("audit.jsonl"))
+    Ok(state.join(NAME))
 }
 
 /// The home directory.

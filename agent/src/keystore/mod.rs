@@ -1,142 +1,338 @@
-//! Where private keys are kept: the keyring of the operating system, or the agent's memory.
+//! Where private keys are kept: the keyring of the operating system, the kernel's, a file with a passphrase, a credential of the
+//! service manager, or the agent's memory.
 //!
-//! Keyring calls block, may wait for a person at a prompt, and have no time limit of their own. They run on a thread of
+//! Calls to a store block, may wait for a person at a prompt, and have no time limit of their own. They run on a thread of
 //! their own (`worker`) and are given up after a deadline; the agent goes on and can always end.
 
+mod credentials;
+mod encrypted_file;
+mod kernel;
+mod keyring;
 mod os;
+#[cfg(test)]
+mod sizes;
 mod stored_form;
 mod worker;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ghapp_protocol::secret::Secret;
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use crate::memory;
-use crate::model::{KeyId, PrivateKey, StoreKind};
+use crate::model::{AppName, KeyId, KeyPlace, PrivateKey, StoreKind};
+use credentials::Credentials;
+use encrypted_file::KeyFiles;
+use kernel::Kernel;
+use keyring::Keyring;
+use worker::Worker;
 
-/// How long a keyring may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays. Deriving a key from
+/// a passphrase takes a tenth of it.
+pub const DEADLINE: Duration = Duration::from_secs(10);
 /// How long `status` waits to learn whether there is a keyring.
 const STATE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Why a key store did not do what it was asked. Four states that need four different remedies, and two that are rare.
+/// Why a key store did not do what it was asked. Four states that need four different remedies, and some that are rare.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no session bus, so no keyring can be reached.
     #[error("no D-Bus session bus")]
     NoBus,
-    /// There is no keyring.
-    #[error("no keyring answers: {0}")]
+    /// There is no such store here.
+    #[error("the store is missing: {0}")]
     Missing(String),
     /// It is locked and nobody unlocked it.
-    #[error("the keyring is locked")]
+    #[error("the store is locked")]
     Locked,
     /// It is open and has no such key.
-    #[error("the keyring has no such key")]
+    #[error("the store has no such key")]
     NoEntry,
     /// It did not answer in time.
-    #[error("the keyring did not answer within {} seconds", DEADLINE.as_secs())]
+    #[error("the store did not answer in time")]
     Silent,
     /// It answered with a refusal or with something that is no key of ours.
-    #[error("the keyring refused: {0}")]
+    #[error("the store refused: {0}")]
     Refused(String),
+    /// It needs a passphrase to keep a key.
+    #[error("a passphrase is needed")]
+    NoPassphrase,
+    /// It was given another passphrase than its own.
+    #[error("that is not its passphrase")]
+    WrongPassphrase,
 }
 
 /// How a key came to be in its store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
     /// It was put there now.
     Now,
     /// It had been there before.
     WasThere,
+    /// It took the place of this file, which is encrypted.
+    InPlaceOf(Vec<u8>),
+}
+
+/// A key as it was found.
+#[derive(Debug)]
+pub enum Found {
+    /// One that we had put there.
+    Key(PrivateKey),
+    /// A file of somebody else's, in whatever form.
+    File(Zeroizing<Vec<u8>>),
+}
+
+/// Where the stores are that are directories.
+#[derive(Debug, Clone, Default)]
+pub struct Directories {
+    /// Of encrypted files.
+    pub key_files: PathBuf,
+    /// Of the service manager's credentials.
+    pub credentials: Option<PathBuf>,
+}
+
+/// A store whose calls block, on the thread of its [`Worker`].
+trait BlockingStore: Default + 'static {
+    fn load(&mut self, name: &str) -> Result<PrivateKey, StoreError>;
+    fn put(&mut self, name: &str, key: &PrivateKey) -> Result<(), StoreError>;
+    /// False when there was none.
+    fn delete(&mut self, name: &str) -> Result<bool, StoreError>;
+
+    /// Saves a key, unless it is there already.
+    fn save(&mut self, name: &str, key: &PrivateKey) -> Result<Saved, StoreError> {
+        match self.load(name) {
+            Ok(there) if there == *key => return Ok(Saved::WasThere),
+            // Nothing, something else, or something damaged: it is replaced.
+            Ok(_) | Err(StoreError::NoEntry | StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+        self.put(name, key)?;
+        Ok(Saved::Now)
+    }
 }
 
 /// All key stores of an agent.
-#[derive(Default)]
 pub struct KeyStores {
-    keyring: worker::Worker,
-    memory: Mutex<HashMap<KeyId, PrivateKey>>,
+    keyring: Worker<Keyring>,
+    kernel: Worker<Kernel>,
+    /// Derives keys from passphrases, one at a time: each takes much memory.
+    ciphers: Worker<()>,
+    files: KeyFiles,
+    credentials: Credentials,
+    memory: Mutex<InMemory>,
+}
+
+/// Keys that stay in the agent's memory.
+#[derive(Default)]
+struct InMemory {
+    /// That are nowhere else.
+    only_here: HashMap<KeyId, PrivateKey>,
+    /// That came from an encrypted file.
+    unsealed: HashMap<KeyId, PrivateKey>,
 }
 
 impl KeyStores {
-    /// Reads a key.
-    pub async fn load(&self, store: StoreKind, id: &KeyId) -> Result<PrivateKey, StoreError> {
-        match store {
-            StoreKind::Keyring => {
-                let id = id.to_string();
-                self.keyring.run(DEADLINE, move |keyring| keyring.load(&id)).await
-            }
-            StoreKind::Memory => self.memory().get(id).cloned().ok_or(StoreError::NoEntry),
+    /// Reaches for nothing yet.
+    pub fn new(directories: Directories) -> Self {
+        Self {
+            keyring: Worker::new("keyring"),
+            kernel: Worker::new("keyutils"),
+            ciphers: Worker::new("cipher"),
+            files: KeyFiles::in_directory(directories.key_files),
+            credentials: Credentials::in_directory(directories.credentials),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Reads a key. That of an encrypted file is [`StoreError::Locked`] until it is opened.
+    pub async fn load(&self, place: &KeyPlace) -> Result<Found, StoreError> {
+        let id = &place.id;
+        match place.store {
+            StoreKind::Keyring => load_from(&self.keyring, id).await.map(Found::Key),
+            StoreKind::Keyutils => load_from(&self.kernel, id).await.map(Found::Key),
+            StoreKind::EncryptedFile => match self.memory().unsealed.get(id) {
+                Some(key) => Ok(Found::Key(key.clone())),
+                None => Err(self.files.holds(id).err().unwrap_or(StoreError::Locked)),
+            },
+            StoreKind::CredentialsDir => self.credential(&place.app).map(Found::File),
+            StoreKind::Memory => self.memory().only_here.get(id).cloned().map(Found::Key).ok_or(StoreError::NoEntry),
         }
     }
 
     /// Keeps a key, replacing another one of the same name. An error leaves nothing behind, now or later.
-    pub async fn save(&self, store: StoreKind, id: &KeyId, key: PrivateKey) -> Result<Saved, StoreError> {
-        match store {
-            StoreKind::Keyring => {
-                let (id, late) = (id.to_string(), id.to_string());
-                let undo = move |keyring: &mut worker::Keyring, saved| {
-                    if saved == Saved::WasThere {
-                        return;
-                    }
-                    match keyring.delete(&late) {
-                        Ok(_) => info!("a key that was saved too late was taken back"),
-                        Err(error) => warn!(%error, "a key that was saved too late was left in the keyring"),
-                    }
-                };
-                self.keyring.run_or_undo(DEADLINE, move |keyring| keyring.save(&id, &key), undo).await
+    pub async fn save(
+        &self,
+        place: &KeyPlace,
+        key: PrivateKey,
+        passphrase: Option<Secret>,
+    ) -> Result<Saved, StoreError> {
+        let id = &place.id;
+        match place.store {
+            StoreKind::Keyring => save_to(&self.keyring, id, key).await,
+            StoreKind::Keyutils => save_to(&self.kernel, id, key).await,
+            StoreKind::EncryptedFile => {
+                let passphrase = passphrase.ok_or(StoreError::NoPassphrase)?;
+                self.save_file(id, key, passphrase).await
             }
-            StoreKind::Memory => {
-                memory::keep_out_of_swap(key.expose());
-                match self.memory().insert(id.clone(), key) {
-                    Some(_) => Ok(Saved::WasThere),
-                    None => Ok(Saved::Now),
-                }
+            // It is there, or it could not have been read.
+            StoreKind::CredentialsDir => Ok(Saved::WasThere),
+            StoreKind::Memory => Ok(match keep(&mut self.memory().only_here, id, key) {
+                Some(_) => Saved::WasThere,
+                None => Saved::Now,
+            }),
+        }
+    }
+
+    async fn save_file(&self, id: &KeyId, key: PrivateKey, passphrase: Secret) -> Result<Saved, StoreError> {
+        let plain = key.clone();
+        let sealed = self.ciphers.run(DEADLINE, move |()| encrypted_file::seal(&plain, &passphrase)).await?;
+        let before = self.files.write(id, &sealed)?;
+        keep(&mut self.memory().unsealed, id, key);
+        Ok(before.map_or(Saved::Now, Saved::InPlaceOf))
+    }
+
+    /// Undoes what [`Self::save`] did, because what was to follow it failed.
+    pub async fn take_back(&self, place: &KeyPlace, saved: Saved) -> Result<(), StoreError> {
+        match saved {
+            Saved::WasThere => Ok(()),
+            Saved::Now => self.delete(place).await.map(|_| ()),
+            Saved::InPlaceOf(before) => {
+                // Its passphrase may be another one: it is closed now.
+                drop(self.memory().unsealed.remove(&place.id));
+                self.files.write(&place.id, &before).map(|_| ())
             }
         }
     }
 
-    /// Whether the agent's memory holds a key.
-    pub fn remembers(&self, id: &KeyId) -> bool {
-        self.memory().contains_key(id)
+    /// Opens the encrypted file of a key, and keeps nothing of it.
+    pub async fn unseal(&self, id: &KeyId, passphrase: &Secret) -> Result<PrivateKey, StoreError> {
+        let (sealed, passphrase) = (self.files.read(id)?, passphrase.clone());
+        self.ciphers.run(DEADLINE, move |()| encrypted_file::unseal(&sealed, &passphrase)).await
     }
 
-    /// Wipes the keys that are in the agent's memory and nowhere else. What a keyring holds stays there.
+    /// Keeps the key of an encrypted file until [`Self::forget`].
+    pub fn keep_unsealed(&self, id: &KeyId, key: PrivateKey) {
+        keep(&mut self.memory().unsealed, id, key);
+    }
+
+    /// The file that the service manager handed over for an App.
+    pub fn credential(&self, app: &AppName) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.credentials.read(app)
+    }
+
+    /// The Apps that the service manager handed over a file for, by name.
+    pub fn credentials(&self) -> Result<Vec<AppName>, StoreError> {
+        self.credentials.names()
+    }
+
+    /// Wipes the keys that are in the agent's memory. What other stores hold stays there.
     pub fn forget(&self) {
         // Dropped outside the lock: wiping is work.
         drop(std::mem::take(&mut *self.memory()));
     }
 
-    /// Whether the agent's memory holds any key.
-    pub fn remembers_any(&self) -> bool {
-        !self.memory().is_empty()
+    /// Whether the agent's memory, and nothing else, holds a key.
+    pub fn remembers(&self, id: &KeyId) -> bool {
+        self.memory().only_here.contains_key(id)
     }
 
-    /// Deletes a key. False when there was none.
-    pub async fn delete(&self, store: StoreKind, id: &KeyId) -> Result<bool, StoreError> {
-        match store {
-            StoreKind::Keyring => {
-                let id = id.to_string();
-                self.keyring.run(DEADLINE, move |keyring| keyring.delete(&id)).await
+    /// Whether the agent's memory holds any key that would be gone with the agent, or closed until somebody gives a passphrase.
+    pub fn remembers_any(&self) -> bool {
+        let memory = self.memory();
+        !memory.only_here.is_empty() || !memory.unsealed.is_empty()
+    }
+
+    /// Deletes a key. False when there was none, or when it is not ours to delete.
+    pub async fn delete(&self, place: &KeyPlace) -> Result<bool, StoreError> {
+        let id = &place.id;
+        match place.store {
+            StoreKind::Keyring => delete_from(&self.keyring, id).await,
+            StoreKind::Keyutils => delete_from(&self.kernel, id).await,
+            StoreKind::EncryptedFile => {
+                drop(self.memory().unsealed.remove(id));
+                self.files.delete(id)
             }
-            StoreKind::Memory => Ok(self.memory().remove(id).is_some()),
+            StoreKind::CredentialsDir => Ok(false),
+            StoreKind::Memory => Ok(self.memory().only_here.remove(id).is_some()),
         }
     }
 
-    /// What the OS keyring is called here.
-    pub fn keyring_kind() -> &'static str {
-        os::KIND
+    /// What a store is called here.
+    pub fn name_of(store: StoreKind) -> &'static str {
+        match store {
+            StoreKind::Keyring => os::KIND,
+            store => store.as_str(),
+        }
     }
 
     /// Whether the OS keyring can be reached. Says nothing about a lock: asking could make it prompt.
     pub async fn keyring_state(&self) -> Result<(), StoreError> {
-        self.keyring.run(STATE_DEADLINE, worker::Keyring::reach).await
+        self.keyring.run(STATE_DEADLINE, Keyring::reach).await
     }
 
-    fn memory(&self) -> MutexGuard<'_, HashMap<KeyId, PrivateKey>> {
-        // A map of finished values is whole even if a thread panicked with the lock in its hand.
+    /// Whether a store could take a key, as far as that is known without a call that may prompt.
+    pub async fn reach(&self, store: StoreKind) -> Result<(), StoreError> {
+        match store {
+            StoreKind::Keyring => self.keyring_state().await,
+            StoreKind::Keyutils => self.kernel.run(STATE_DEADLINE, |_| Kernel::reach()).await,
+            StoreKind::EncryptedFile | StoreKind::CredentialsDir | StoreKind::Memory => Ok(()),
+        }
+    }
+
+    /// Whether a key can be used, as far as that is known without a call that may prompt. `keyring` is what
+    /// [`Self::keyring_state`] said.
+    pub async fn state(&self, place: &KeyPlace, keyring: &Result<(), StoreError>) -> Result<(), StoreError> {
+        let id = &place.id;
+        match place.store {
+            StoreKind::Keyring => keyring.clone(),
+            StoreKind::Keyutils => {
+                let name = id.to_string();
+                self.kernel.run(STATE_DEADLINE, move |_| Kernel::holds(&name)).await
+            }
+            StoreKind::EncryptedFile if self.memory().unsealed.contains_key(id) => Ok(()),
+            StoreKind::EncryptedFile => Err(self.files.holds(id).err().unwrap_or(StoreError::Locked)),
+            StoreKind::CredentialsDir => self.credentials.holds(&place.app),
+            StoreKind::Memory if self.remembers(id) => Ok(()),
+            StoreKind::Memory => Err(StoreError::NoEntry),
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, InMemory> {
+        // Maps of finished values are whole even if a thread panicked with the lock in its hand.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the key that it replaces.
+fn keep(keys: &mut HashMap<KeyId, PrivateKey>, id: &KeyId, key: PrivateKey) -> Option<PrivateKey> {
+    memory::keep_out_of_swap(key.expose());
+    keys.insert(id.clone(), key)
+}
+
+async fn load_from<S: BlockingStore>(worker: &Worker<S>, id: &KeyId) -> Result<PrivateKey, StoreError> {
+    let name = id.to_string();
+    worker.run(DEADLINE, move |store| store.load(&name)).await
+}
+
+async fn save_to<S: BlockingStore>(worker: &Worker<S>, id: &KeyId, key: PrivateKey) -> Result<Saved, StoreError> {
+    let (name, late) = (id.to_string(), id.to_string());
+    let undo = move |store: &mut S, saved| {
+        if saved == Saved::WasThere {
+            return;
+        }
+        match store.delete(&late) {
+            Ok(_) => info!("a key that was saved too late was taken back"),
+            Err(error) => warn!(%error, "a key that was saved too late was left in its store"),
+        }
+    };
+    worker.run_or_undo(DEADLINE, move |store| store.save(&name, &key), undo).await
+}
+
+async fn delete_from<S: BlockingStore>(worker: &Worker<S>, id: &KeyId) -> Result<bool, StoreError> {
+    let name = id.to_string();
+    worker.run(DEADLINE, move |store| store.delete(&name)).await
 }

@@ -1,4 +1,4 @@
-//! A key as the keyring sees it: a tag with a version, and the PKCS#1 DER, as bytes or as base64.
+//! A key as a store sees it: a tag with a version, and the PKCS#1 DER, as bytes or as base64.
 //!
 //! The tag says what the bytes are when the form changes one day, and tells our entries from others of the same name.
 
@@ -9,11 +9,20 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use crate::model::PrivateKey;
 
-/// Whether this system's keyrings can hold any bytes. `KWallet`, behind the Secret Service, holds text only.
+/// What a store can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Any bytes.
+    Bytes,
+    /// Text only, as `KWallet` does behind the Secret Service.
+    Text,
+}
+
+/// What the keyrings of this system can hold.
 #[cfg(any(target_os = "macos", windows))]
-const TEXT_ONLY: bool = false;
+pub(super) const OF_KEYRINGS: Form = Form::Bytes;
 #[cfg(not(any(target_os = "macos", windows)))]
-const TEXT_ONLY: bool = true;
+pub(super) const OF_KEYRINGS: Form = Form::Text;
 
 /// Version 1: PKCS#1 DER follows as it is.
 const DER: &[u8] = b"ghapp:1:der:";
@@ -21,15 +30,18 @@ const DER: &[u8] = b"ghapp:1:der:";
 const BASE64: &[u8] = b"ghapp:1:b64:";
 
 /// The bytes to store.
-pub(super) fn encode(key: &PrivateKey) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode(key: &PrivateKey, form: Form) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(DER.len() + key.expose().len() * 2));
-    if TEXT_ONLY {
-        let text = Zeroizing::new(STANDARD.encode(key.expose()));
-        bytes.extend_from_slice(BASE64);
-        bytes.extend_from_slice(text.as_bytes());
-    } else {
-        bytes.extend_from_slice(DER);
-        bytes.extend_from_slice(key.expose());
+    match form {
+        Form::Text => {
+            let text = Zeroizing::new(STANDARD.encode(key.expose()));
+            bytes.extend_from_slice(BASE64);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        Form::Bytes => {
+            bytes.extend_from_slice(DER);
+            bytes.extend_from_slice(key.expose());
+        }
     }
     bytes
 }
@@ -50,24 +62,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PrivateKey, StoreError> {
 mod tests {
     use zeroize::Zeroizing;
 
-    use super::{DER, decode, encode};
+    use super::{Form, decode, encode};
     use crate::model::PrivateKey;
-
-    /// A 4096-bit RSA key in PKCS#1 DER form.
-    const LARGEST: usize = 2350;
-    /// `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Windows.
-    const WINDOWS_LIMIT: usize = 2560;
 
     #[test]
     fn what_is_stored_is_read_back_and_anything_else_is_refused() {
         let key = PrivateKey::from_der(Zeroizing::new(vec![0x30, 0, 0xff, 10]));
-        assert_eq!(decode(&encode(&key)).unwrap().expose(), key.expose());
+        for form in [Form::Bytes, Form::Text] {
+            assert_eq!(decode(&encode(&key, form)).unwrap().expose(), key.expose());
+        }
+        assert!(encode(&key, Form::Text).is_ascii());
         assert!(decode(b"hunter2").is_err());
         assert!(decode(b"").is_err());
-    }
-
-    #[test]
-    fn the_largest_key_fits_where_bytes_are_stored() {
-        assert!(DER.len() + LARGEST <= WINDOWS_LIMIT);
     }
 }

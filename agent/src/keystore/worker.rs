@@ -1,4 +1,4 @@
-//! The thread that talks to the keyring, and the patience of those who wait for it.
+//! The thread that talks to a store, and the patience of those who wait for it.
 //!
 //! Not tokio's blocking pool: a runtime joins those threads when it ends, and a keyring that never answers would then keep
 //! the agent from ending. A call that outlives its deadline keeps its thread; the next call gets a new one. What nobody waits
@@ -9,43 +9,45 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyring_core::{CredentialStore, Entry, Error};
 use tokio::sync::oneshot;
-use zeroize::{Zeroizing, zeroize_stack};
+use zeroize::zeroize_stack;
 
-use super::{Saved, StoreError, os, stored_form};
-use crate::model::PrivateKey;
+use super::StoreError;
 
-/// The service name of our entries.
-const SERVICE: &str = "ghapp";
-/// Most threads that may hang in a keyring at once. Beyond that the keyring is taken for dead until one comes back.
+/// Most threads that may hang in a store at once. Beyond that it is taken for dead until one comes back.
 const MAX_THREADS: usize = 4;
 
-/// How much of its stack the thread wipes after a call: what deciphers a key for the session bus leaves pieces of it there.
+/// How much of its stack the thread wipes after a call: what deciphers a key for the session bus, or from a file, leaves pieces of
+/// it there.
 const STACK: usize = 256 * 1024;
 
-type Job = Box<dyn FnOnce(&mut Keyring) + Send>;
+type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// Runs keyring calls one after another, so that one unlock prompt serves all who wait.
-#[derive(Default)]
-pub(super) struct Worker {
-    current: Mutex<Option<Thread>>,
+/// Runs the calls of one store one after another, so that one unlock prompt serves all who wait.
+pub(super) struct Worker<S> {
+    /// What the system calls the threads.
+    name: &'static str,
+    current: Mutex<Option<Thread<S>>>,
     threads: Arc<AtomicUsize>,
 }
 
-/// The way to a thread that takes calls.
-#[derive(Clone)]
-struct Thread {
+/// The way to a thread that takes calls. `S` is what the thread keeps from call to call; it never leaves the thread.
+struct Thread<S> {
     number: u64,
-    jobs: Sender<Job>,
+    jobs: Sender<Job<S>>,
 }
 
-impl Worker {
+impl<S: Default + 'static> Worker<S> {
+    /// A worker whose first call starts its thread.
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, current: Mutex::default(), threads: Arc::default() }
+    }
+
     /// Runs a call and waits for it until the deadline.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
-        call: impl FnOnce(&mut Keyring) -> Result<T, StoreError> + Send + 'static,
+        call: impl FnOnce(&mut S) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run_or_undo(deadline, call, |_, _| {}).await
     }
@@ -54,19 +56,19 @@ impl Worker {
     pub(super) async fn run_or_undo<T: Send + 'static>(
         &self,
         deadline: Duration,
-        call: impl FnOnce(&mut Keyring) -> Result<T, StoreError> + Send + 'static,
-        undo: impl FnOnce(&mut Keyring, T) + Send + 'static,
+        call: impl FnOnce(&mut S) -> Result<T, StoreError> + Send + 'static,
+        undo: impl FnOnce(&mut S, T) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, mut receiver) = oneshot::channel();
-        let thread = self.enqueue(Box::new(move |keyring| {
+        let thread = self.enqueue(Box::new(move |store| {
             if sender.is_closed() {
                 return;
             }
-            if let Err(Ok(late)) = sender.send(call(keyring)) {
-                undo(keyring, late);
+            if let Err(Ok(late)) = sender.send(call(store)) {
+                undo(store, late);
             }
         }))?;
-        let ended = |_| StoreError::Refused("the keyring's thread ended".to_owned());
+        let ended = |_| StoreError::Refused("its thread ended".to_owned());
         if let Ok(outcome) = tokio::time::timeout(deadline, &mut receiver).await {
             return outcome.map_err(ended)?;
         }
@@ -88,7 +90,7 @@ impl Worker {
     }
 
     /// Hands a call to a thread. Returns the thread's number.
-    fn enqueue(&self, job: Job) -> Result<u64, StoreError> {
+    fn enqueue(&self, job: Job<S>) -> Result<u64, StoreError> {
         let mut current = self.current();
         let job = match &*current {
             Some(thread) => match thread.jobs.send(job) {
@@ -97,7 +99,7 @@ impl Worker {
             },
             None => job,
         };
-        let thread = start_thread(&self.threads)?;
+        let thread = start_thread(self.name, &self.threads)?;
         // A thread that was just started has its receiver.
         let _ = thread.jobs.send(job);
         let number = thread.number;
@@ -105,22 +107,22 @@ impl Worker {
         Ok(number)
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Thread>> {
+    fn current(&self) -> MutexGuard<'_, Option<Thread<S>>> {
         // A sender is whole even if a thread panicked with the lock in its hand.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn start_thread(threads: &Arc<AtomicUsize>) -> Result<Thread, StoreError> {
+fn start_thread<S: Default + 'static>(name: &'static str, threads: &Arc<AtomicUsize>) -> Result<Thread<S>, StoreError> {
     static NUMBERS: AtomicU64 = AtomicU64::new(0);
     let alive = Alive::one_more(threads).ok_or(StoreError::Silent)?;
-    let (jobs, receiver) = mpsc::channel::<Job>();
-    let spawned = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
+    let (jobs, receiver) = mpsc::channel::<Job<S>>();
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         let _alive = alive;
-        let mut keyring = Keyring::default();
+        let mut store = S::default();
         // Ends when nobody can send any more: the worker gave this thread up, or the agent ends.
         while let Ok(job) = receiver.recv() {
-            run(job, &mut keyring);
+            run(job, &mut store);
             zeroize_stack::<STACK>();
         }
     });
@@ -130,8 +132,8 @@ fn start_thread(threads: &Arc<AtomicUsize>) -> Result<Thread, StoreError> {
 
 /// Not inlined, so that what it leaves on the stack lies where [`zeroize_stack`] wipes.
 #[inline(never)]
-fn run(job: Job, keyring: &mut Keyring) {
-    job(keyring);
+fn run<S>(job: Job<S>, store: &mut S) {
+    job(store);
 }
 
 /// Counts a thread for as long as it lives, however it ends.
@@ -151,93 +153,19 @@ impl Drop for Alive {
     }
 }
 
-/// The connection to the keyring; made when it is needed, and anew when it broke, so that a keyring that appears later, or
-/// is restarted, is found without restarting the agent.
-#[derive(Default)]
-pub(super) struct Keyring {
-    store: Option<Arc<CredentialStore>>,
-}
-
-impl Keyring {
-    pub(super) fn reach(&mut self) -> Result<(), StoreError> {
-        self.connected().map(|_| ())
-    }
-
-    pub(super) fn load(&mut self, user: &str) -> Result<PrivateKey, StoreError> {
-        let bytes = self.with_entry(user, |entry| entry.get_secret().map(Zeroizing::new))?;
-        stored_form::decode(&bytes)
-    }
-
-    /// Saves a key, unless it is there already.
-    pub(super) fn save(&mut self, user: &str, key: &PrivateKey) -> Result<Saved, StoreError> {
-        match self.load(user) {
-            Ok(there) if there == *key => return Ok(Saved::WasThere),
-            // Nothing, something else, or something damaged: it is replaced.
-            Ok(_) | Err(StoreError::NoEntry | StoreError::Refused(_)) => {}
-            Err(error) => return Err(error),
-        }
-        let bytes = stored_form::encode(key);
-        self.with_entry(user, |entry| entry.set_secret(&bytes))?;
-        Ok(Saved::Now)
-    }
-
-    pub(super) fn delete(&mut self, user: &str) -> Result<bool, StoreError> {
-        match self.with_entry(user, Entry::delete_credential) {
-            Ok(()) => Ok(true),
-            Err(StoreError::NoEntry) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn connected(&mut self) -> Result<Arc<CredentialStore>, StoreError> {
-        if let Some(store) = &self.store {
-            return Ok(Arc::clone(store));
-        }
-        let store = os::open()?;
-        self.store = Some(Arc::clone(&store));
-        Ok(store)
-    }
-
-    fn with_entry<T>(&mut self, user: &str, call: impl Fn(&Entry) -> keyring_core::Result<T>) -> Result<T, StoreError> {
-        let was_connected = self.store.is_some();
-        let store = self.connected()?;
-        match store.build(SERVICE, user, None).and_then(|entry| call(&entry)) {
-            // The daemon behind an old connection may have been restarted: once more with a new one.
-            Err(Error::PlatformFailure(_)) if was_connected => {
-                self.store = None;
-                let store = self.connected()?;
-                store.build(SERVICE, user, None).and_then(|entry| call(&entry))
-            }
-            outcome => outcome,
-        }
-        .map_err(|error| self.explain(error))
-    }
-
-    /// Translates at the border: some of the crate's errors carry the secret's bytes, so none of them goes further.
-    fn explain(&mut self, error: Error) -> StoreError {
-        match error {
-            Error::NoEntry => StoreError::NoEntry,
-            Error::NoStorageAccess(_) => StoreError::Locked,
-            Error::NoDefaultStore => StoreError::Missing("none is set up".to_owned()),
-            Error::PlatformFailure(source) => {
-                self.store = None;
-                StoreError::Missing(source.to_string())
-            }
-            Error::TooLong(what, limit) => StoreError::Refused(format!("{what} is longer than its limit of {limit}")),
-            Error::Ambiguous(entries) => StoreError::Refused(format!("it has {} entries of that name", entries.len())),
-            Error::NotSupportedByStore(_) => StoreError::Refused("it cannot do that".to_owned()),
-            _ => StoreError::Refused("the entry is damaged".to_owned()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
     use std::sync::mpsc;
     use std::time::{Duration, Instant};
 
-    use super::{MAX_THREADS, StoreError, Worker};
+    use super::{MAX_THREADS, StoreError};
+
+    /// A store that does nothing by itself.
+    #[derive(Default)]
+    struct Idle;
+
+    type Worker = super::Worker<Idle>;
 
     /// Long enough for any machine, short enough for a test that waits for it.
     const SHORT: Duration = Duration::from_millis(20);
@@ -245,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_keyring_that_hangs_costs_a_deadline_and_the_next_call_has_a_thread_of_its_own() {
-        let worker = Worker::default();
+        let worker = Worker::new("test");
         let (release, hang) = mpsc::channel::<()>();
         let outcome = worker.run(SHORT, move |_| {
             let _ = hang.recv();
@@ -258,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_keyring_cannot_eat_threads_without_end() {
-        let worker = Worker::default();
+        let worker = Worker::new("test");
         let mut releases = Vec::new();
         for _ in 0..MAX_THREADS {
             let (release, hang) = mpsc::channel::<()>();
@@ -274,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_waits_for_is_not_begun_and_what_came_late_is_undone() {
-        let worker = Worker::default();
+        let worker = Worker::new("test");
         let (release, hang) = mpsc::channel::<()>();
         let (report, undone) = mpsc::channel();
         let late = worker.run_or_undo(
@@ -300,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_panics_costs_no_thread_for_good() {
-        let worker = Worker::default();
+        let worker = Worker::new("test");
         for _ in 0..=MAX_THREADS {
             let outcome = worker.run(LONG, |_| -> Result<(), StoreError> { panic!("on purpose") });
             assert!(matches!(outcome.await, Err(StoreError::Refused(_))));

@@ -24,6 +24,7 @@ use crate::audit::Audit;
 use crate::broker::{Broker, Listening};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
+use crate::keystore::{Directories, KeyStores};
 
 pub use detach::{DETACHED_OPTION, Outcome, PATRON_OPTION, detach, leave_session, tell_failure, tell_misplaced};
 
@@ -115,7 +116,9 @@ where
     let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;
     let bound = listener::bind(&endpoint, activated).await?;
     let (stop, _) = watch::channel(false);
-    let broker = Arc::new(Broker::new(config_file, audit, Arc::new(SystemClock)));
+    let directories = Directories { key_files: config::key_directory()?, credentials: config::credentials_directory() };
+    let stores = KeyStores::new(directories);
+    let broker = Arc::new(Broker::new(config_file, stores, audit, Arc::new(SystemClock)));
     signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
     let listener::Bound { listener, place } = bound;
     let mut place = place.publish().map_err(listen)?;

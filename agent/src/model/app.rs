@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ghapp_protocol::remote::Host;
 
-use super::{ApiUrl, Fingerprint, InstallationId, KeyId};
+use super::{ApiUrl, Fingerprint, InstallationId, KeyId, KeyPlace};
 
 /// The nickname of an App in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,27 +65,42 @@ impl fmt::Display for Issuer {
 pub enum StoreKind {
     /// The keyring of the operating system.
     Keyring,
+    /// The user's persistent keyring in the Linux kernel, until the machine is switched off or nobody needs it for some days.
+    Keyutils,
+    /// A file that a passphrase protects; once it is opened the key is in the agent's memory, until that is locked.
+    EncryptedFile,
+    /// A credential that the service manager hands to the agent. It is read and never written.
+    CredentialsDir,
     /// The agent's memory, until it ends.
     Memory,
 }
 
 impl StoreKind {
+    /// All of them. The first is what a login takes when it is told nothing.
+    const ALL: [Self; 5] = [Self::Keyring, Self::Keyutils, Self::EncryptedFile, Self::CredentialsDir, Self::Memory];
     /// All of them, as they are written in the configuration.
-    pub const NAMES: &[&str] = &["keyring", "memory"];
+    pub const NAMES: [&str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
 
     /// Reads the name that the configuration uses.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "keyring" => Some(Self::Keyring),
-            "memory" => Some(Self::Memory),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// The name that the configuration uses.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keyring => "keyring",
+            Self::Keyutils => "keyutils",
+            Self::EncryptedFile => "encrypted-file",
+            Self::CredentialsDir => "credentials-dir",
             Self::Memory => "memory",
         }
     }
@@ -126,6 +141,11 @@ impl App {
             (None, Some(client_id)) => Issuer::ClientId(client_id.clone()),
             (None, None) => unreachable!("an App without app_id and client_id is refused"),
         }
+    }
+
+    /// Where its key is kept.
+    pub fn key_place(&self) -> Option<KeyPlace> {
+        self.key_id().map(|id| KeyPlace { store: self.store, id, app: self.name.clone() })
     }
 
     /// Under which name its key is stored.

@@ -5,7 +5,7 @@ use std::fmt;
 use ghapp_protocol::remote::Host;
 use zeroize::Zeroizing;
 
-use super::Issuer;
+use super::{AppName, Issuer, StoreKind};
 
 /// An RSA private key in PKCS#1 DER form, wiped when dropped.
 ///
@@ -74,6 +74,17 @@ pub struct KeyId {
     pub issuer: Issuer,
     /// The key.
     pub fingerprint: Fingerprint,
+}
+
+/// Where a key is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The store.
+    pub store: StoreKind,
+    /// The key's name there.
+    pub id: KeyId,
+    /// The App's nickname, by which a store knows the key that others fill.
+    pub app: AppName,
 }
 
 impl fmt::Display for KeyId {

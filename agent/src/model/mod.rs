@@ -18,7 +18,7 @@ pub use app::{App, AppName, Issuer, NameError, StoreKind};
 pub use app_jwt::AppJwt;
 pub use caller::Caller;
 pub use installation::{Installation, InstallationId, RepositorySelection};
-pub use key::{Fingerprint, KeyId, PrivateKey};
+pub use key::{Fingerprint, KeyId, KeyPlace, PrivateKey};
 pub use manifest_code::ManifestCode;
 pub use permissions::{Level, Permissions, PermissionsError};
 pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};

@@ -71,7 +71,13 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
             })
             .await
         }
-        Call::Unlock {} => broker.unlock(caller),
+        Call::Unlock(unlock) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the agent goes on unlocking; see later: ghapp status", async move {
+                broker.unlock(unlock, &caller).await
+            })
+            .await
+        }
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
         Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.

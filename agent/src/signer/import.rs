@@ -15,6 +15,8 @@ use crate::model::{Fingerprint, PrivateKey};
 
 /// Shortest RSA key that is used. GitHub's own have 2048 bits.
 const MIN_BITS: usize = 2048;
+/// What DER of a key begins with (X.690, section 8.9).
+const DER_SEQUENCE: u8 = 0x30;
 /// Length of a line of base64 in a PEM (RFC 7468, section 2).
 const PEM_LINE: usize = 64;
 
@@ -120,6 +122,22 @@ fn canonical_pem(label: &str, body: &str) -> Zeroizing<String> {
     pem
 }
 
+/// Reads a private key from a file of somebody else's: everything that [`from_pem`] takes, or DER, PKCS#1 or PKCS#8.
+pub fn from_file(bytes: &[u8]) -> Result<PrivateKey, ImportError> {
+    // DER begins with a sequence; no text that `from_pem` takes begins with that digit.
+    if bytes.first() != Some(&DER_SEQUENCE) {
+        return from_pem(bytes);
+    }
+    match from_der(Zeroizing::new(bytes.to_vec())) {
+        Err(ImportError::Damaged) => {
+            let base64 = Zeroizing::new(STANDARD.encode(bytes));
+            let key = EncodingKey::from_rsa_pem(canonical_pem("PRIVATE KEY", &base64).as_bytes());
+            from_der(Zeroizing::new(key.map_err(|_| ImportError::NotRsa)?.as_bytes().to_vec()))
+        }
+        outcome => outcome,
+    }
+}
+
 /// Reads a private key from its PKCS#1 DER form, the form in which it is stored.
 pub fn from_der(der: Zeroizing<Vec<u8>>) -> Result<PrivateKey, ImportError> {
     let pair = KeyPair::from_der(&der).map_err(|error| match error.to_string().as_str() {
@@ -150,7 +168,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use sha2::{Digest, Sha256};
 
-    use super::{ImportError, fingerprint, from_der, from_pem};
+    use super::{ImportError, fingerprint, from_der, from_file, from_pem};
 
     /// Where the PKCS#1 key begins inside a PKCS#8 one: behind a sequence, a version and an algorithm (RFC 5208).
     const PKCS1_IN_PKCS8: usize = 26;
@@ -189,6 +207,20 @@ mod tests {
             let key = from_pem(form).unwrap_or_else(|error| panic!("form {index}: {error}"));
             assert_eq!(fingerprint(&key).unwrap(), expected, "form {index}");
         }
+    }
+
+    #[test]
+    fn a_credential_may_be_text_or_der() {
+        let der = new_key(KeySize::Rsa2048);
+        let (pkcs1, text) = (&der[PKCS1_IN_PKCS8..], pem("PRIVATE KEY", &der));
+        let expected = fingerprint(&from_pem(text.as_bytes()).unwrap()).unwrap();
+        for file in [text.as_bytes(), STANDARD.encode(&text).as_bytes(), &der, pkcs1] {
+            assert_eq!(fingerprint(&from_file(file).unwrap()).unwrap(), expected);
+        }
+        let curve = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap().to_pkcs8v1().unwrap();
+        assert_eq!(from_file(curve.as_ref()).unwrap_err(), ImportError::NotRsa);
+        assert_eq!(from_file(b"").unwrap_err(), ImportError::NotPem);
+        assert_eq!(from_file(b"0").unwrap_err(), ImportError::NotRsa);
     }
 
     #[test]

@@ -3,5 +3,5 @@
 mod import;
 mod jwt;
 
-pub use import::{ImportError, fingerprint, from_der, from_pem};
+pub use import::{ImportError, fingerprint, from_der, from_file, from_pem};
 pub use jwt::{SignError, sign};

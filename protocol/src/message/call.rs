@@ -58,11 +58,14 @@ pub struct Login {
     /// The App's client ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Where to keep the key: `keyring` or `memory`.
+    /// Where to keep the key, as the configuration writes it: `keyring`, `memory`, ...
     pub store: String,
-    /// The private key: base64 of its PKCS#1 DER form.
-    #[serde(with = "secret::on_the_wire")]
-    pub key: Secret,
+    /// The private key: base64 of its PKCS#1 DER form. Left out when the store has it already and nobody else may write there.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
+    pub key: Option<Secret>,
+    /// The passphrase for a store that needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
+    pub passphrase: Option<Secret>,
 }
 
 /// An App that GitHub has just registered from a manifest, or is about to. The agent itself fetches the key, so that nobody else
@@ -82,6 +85,9 @@ pub struct CreateApp {
     pub ca_file: Option<String>,
     /// Where to keep the key: `keyring` or `memory`.
     pub store: String,
+    /// The passphrase for a store that needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
+    pub passphrase: Option<Secret>,
     /// GitHub's code, which is worth the App's key once and for an hour. Without it the agent only says whether it could take the
     /// App over: a code that is used up in vain leaves an App without a key.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
@@ -151,6 +157,17 @@ pub struct Lock {
     /// Kill the tokens at GitHub first.
     #[serde(default)]
     pub revoke: bool,
+}
+
+/// Lets the agent use keys again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Unlock {
+    /// Only this App's encrypted file is opened; all that the passphrase fits when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// The passphrase of encrypted files. The agent says so when it needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
+    pub passphrase: Option<Secret>,
 }
 
 /// Asks for the installations of an App.

@@ -12,11 +12,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use call::{
-    CreateApp, Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Which,
+    CreateApp, Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Unlock,
+    Which,
 };
 pub use reply::{
     AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
-    Status, StoreStatus, TokenReply,
+    Status, StoreStatus, TokenReply, Unlocked,
 };
 
 use crate::error::WireError;
@@ -85,7 +86,7 @@ pub enum Call {
     /// Forget tokens and keys, and use none until told otherwise.
     Lock(Lock),
     /// Use keys again.
-    Unlock {},
+    Unlock(Unlock),
     /// A call that a newer client knows and this build does not.
     #[serde(other)]
     Unknown,
@@ -183,7 +184,7 @@ pub enum Reply {
     /// Tokens and keys are forgotten, and none is used.
     Locked(Locked),
     /// Keys are used again.
-    Unlocked {},
+    Unlocked(Unlocked),
     /// It failed.
     Error(WireError),
     /// A reply that a newer agent knows and this build does not.

@@ -182,6 +182,14 @@ pub struct Locked {
     pub login_needed: Vec<String>,
 }
 
+/// What unlocking did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// Apps whose encrypted file is still closed: it has another passphrase.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub still_closed: Vec<String>,
+}
+
 /// How the agent is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -198,7 +206,7 @@ pub struct Status {
     pub locked: bool,
     /// Who started it: `systemd`, `client`, `user` or `command`.
     pub started_by: String,
-    /// The store that new keys go to.
+    /// The store that the first App's key is in; the OS keyring when there is no App.
     pub store: StoreStatus,
     /// The configured Apps.
     pub apps: Vec<AppStatus>,
@@ -215,7 +223,7 @@ pub struct Status {
 /// A key store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreStatus {
-    /// `secret-service`, `keychain`, `wincred` or `memory`.
+    /// `secret-service`, `keychain`, `wincred`, `keyutils`, `encrypted-file`, `credentials-dir` or `memory`.
     pub kind: String,
     /// `ok`, `missing`, `locked`, `silent` or `unknown`.
     pub state: String,
@@ -240,7 +248,7 @@ pub struct AppStatus {
     /// The fingerprint of its key, as GitHub shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_fingerprint: Option<String>,
-    /// Where its key is: `keyring` or `memory`.
+    /// Where its key is, as the configuration writes it: `keyring`, `memory`, ...
     pub store: String,
     /// `ok`, or why it cannot work: `key_missing`, `keyring_locked`, `keyring_missing`, ...
     pub state: String,

@@ -15,6 +15,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 const CLIENT: &str = "client";
 /// The store that ends with its agent.
 const MEMORY: &str = "memory";
+/// The store that its agent can open with a person's help only.
+const ENCRYPTED_FILE: &str = "encrypted-file";
 
 /// Ends an agent that does not understand this build and starts the one beside this program. The caller does it once.
 ///
@@ -48,8 +50,12 @@ fn may_end(status: &Status) -> Result<(), StartError> {
     if status.started_by != CLIENT {
         return Err(StartError::NotReplaced("it was not started on demand"));
     }
-    if status.apps.iter().any(|app| app.store == MEMORY && app.state == "ok") {
+    let holds = |store| status.apps.iter().any(|app| app.store == store && app.state == "ok");
+    if holds(MEMORY) {
         return Err(StartError::NotReplaced("it holds a key that is nowhere else"));
+    }
+    if holds(ENCRYPTED_FILE) {
+        return Err(StartError::NotReplaced("it holds a key whose passphrase somebody would have to give again"));
     }
     Ok(())
 }

@@ -51,9 +51,12 @@ pub(in crate::cli) struct Login {
     /// The nickname for the configuration, and the name to propose for a new App; the App's slug when left out
     #[arg(long, value_parser = app_name)]
     pub(in crate::cli) name: Option<AppName>,
-    /// Where to keep the key [default: keyring]
+    /// Where to keep the key; credentials-dir takes no --pem, since the service manager has the key [default: keyring]
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
     pub(in crate::cli) store: Option<String>,
+    /// The passphrase for --store encrypted-file, instead of asking for it; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(in crate::cli) passphrase_file: Option<PathBuf>,
     /// Make git use the App for the owners that installed it
     #[arg(long, overrides_with = "no_setup_git")]
     pub(in crate::cli) setup_git: bool,

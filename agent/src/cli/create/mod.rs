@@ -9,6 +9,7 @@ mod page;
 mod site;
 mod visitor;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
@@ -35,7 +36,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Login) -> Result
     let manifest = Manifest::of(arguments)?;
     let host = login::host(arguments);
     // What can be known to fail fails before the person is sent to GitHub.
-    match session.agent.ask_slow(call(session, arguments, &host, None)?)? {
+    let passphrase = login::new_passphrase(session, arguments, false)?;
+    match session.agent.ask_slow(call(session, arguments, &host, passphrase.as_ref(), None)?)? {
         Reply::ReadyToCreate {} => {}
         _ => return Err(session.agent.unexpected()),
     }
@@ -48,7 +50,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Login) -> Result
     let outcome = callback.wait(site, OPEN_FOR);
     waiting.end();
     let code = understood(outcome).map_err(|error| error.hint(format!("run: {}", command(arguments))))?;
-    match session.agent.ask_slow(call(session, arguments, &host, Some(code))?)? {
+    match session.agent.ask_slow(call(session, arguments, &host, passphrase.as_ref(), Some(code))?)? {
         Reply::LoggedIn(app) => Ok(*app),
         _ => Err(session.agent.unexpected()),
     }
@@ -58,6 +60,7 @@ fn call(
     session: &Session<'_>,
     arguments: &arguments::Login,
     host: &Host,
+    passphrase: Option<&Secret>,
     code: Option<Secret>,
 ) -> Result<Call, CliError> {
     Ok(Call::CreateApp(Box::new(CreateApp {
@@ -66,6 +69,7 @@ fn call(
         api_url: login::api_url(arguments)?,
         ca_file: login::ca_file(arguments)?,
         store: login::store(arguments).as_str().to_owned(),
+        passphrase: passphrase.cloned(),
         code,
     })))
 }
@@ -106,15 +110,16 @@ fn understood(outcome: std::io::Result<Option<Outcome>>) -> Result<Secret, CliEr
 
 /// The same login again, as it can be pasted.
 fn command(arguments: &arguments::Login) -> String {
-    let path = arguments.ca_file.as_ref().map(|path| path.display().to_string());
+    let text = |path: Option<&PathBuf>| path.map(|path| path.display().to_string());
     let options = [
         ("org", arguments.org.as_ref().map(ToString::to_string)),
         ("name", arguments.name.as_ref().map(ToString::to_string)),
         ("permissions", arguments.permissions.clone()),
         ("host", arguments.host.as_ref().map(ToString::to_string)),
         ("api-url", arguments.api_url.clone()),
-        ("ca-file", path),
+        ("ca-file", text(arguments.ca_file.as_ref())),
         ("store", arguments.store.clone()),
+        ("passphrase-file", text(arguments.passphrase_file.as_ref())),
     ];
     let given = options.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", shell_word(&value?))));
     format!("ghapp login --create{}", given.collect::<String>())

@@ -12,9 +12,10 @@ use ghapp_protocol::message::Status;
 use super::facts::Facts;
 use super::fix::Fix;
 use super::outcome::Outcome;
-use crate::cli::agent::{MEMORY, end_it};
+use crate::cli::agent::end_it;
 use crate::cli::bounded;
 use crate::cli::failure::CliError;
+use crate::model::StoreKind;
 
 /// How long systemd may take to answer about a unit.
 const SYSTEMD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,9 +118,10 @@ pub(super) fn version(facts: &mut Facts<'_>) -> Outcome {
     Outcome::warn(detail, if holds_keys(status) { Fix::Commands(restart) } else { Fix::Safe(restart) })
 }
 
-/// Whether a key would be lost with the agent.
+/// Whether a key would be lost with the agent, or closed until somebody gives its passphrase.
 fn holds_keys(status: &Status) -> bool {
-    status.apps.iter().any(|app| app.store == MEMORY && app.state == "ok")
+    let ends = [StoreKind::Memory, StoreKind::EncryptedFile].map(StoreKind::as_str);
+    status.apps.iter().any(|app| ends.contains(&app.store.as_str()) && app.state == "ok")
 }
 
 /// Has the agent read this configuration, as it is now?

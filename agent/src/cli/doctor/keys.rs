@@ -8,7 +8,7 @@ use ghapp_protocol::message::AppStatus;
 use super::facts::Facts;
 use super::fix::Fix;
 use super::outcome::Outcome;
-use crate::cli::agent::MEMORY;
+use crate::model::StoreKind;
 
 /// How GitHub calls the file with a private key: `NAME.DATE.private-key.pem`.
 const KEY_FILE: &str = ".private-key.pem";
@@ -25,10 +25,14 @@ const OF_THE_STORE: &[ErrorCode] = &[
 
 /// Can the store be read?
 pub(super) fn store(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
-    let kind = match (&facts.status, app.store.as_str()) {
-        (_, MEMORY) => "the agent's memory: log in again after it ends".to_owned(),
-        (Some(status), _) => status.store.kind.clone(),
-        (None, other) => other.to_owned(),
+    let kind = match (StoreKind::parse(&app.store), &facts.status) {
+        (Some(StoreKind::Memory), _) => "the agent's memory: log in again after it ends".to_owned(),
+        (Some(StoreKind::EncryptedFile), _) => "an encrypted file: ghapp unlock opens it".to_owned(),
+        // Which keyring that is, if the agent says so: it names the store of the first App.
+        (Some(StoreKind::Keyring), Some(status)) if StoreKind::parse(&status.store.kind).is_none() => {
+            status.store.kind.clone()
+        }
+        _ => app.store.clone(),
     };
     match facts.examine(&app.name) {
         Ok(examined) => match examined.key.as_ref().filter(|error| OF_THE_STORE.contains(&error.code)) {
