@@ -12,13 +12,17 @@ mod coexistence;
 mod concurrency;
 mod control;
 mod create;
+mod credentials;
 mod dead_tokens;
 mod discovery;
 mod doctor;
+mod encrypted_file;
 mod fresh_tokens;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;
 mod hosts;
+#[cfg(target_os = "linux")] // only Linux keeps keys in the kernel
+mod kernel_keyring;
 mod keyring;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod limits;

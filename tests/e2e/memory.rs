@@ -105,6 +105,44 @@ fn a_key_from_the_keyring_is_in_memory_only_while_it_signs() {
 }
 
 #[test]
+fn after_a_lock_neither_key_nor_passphrase_of_an_encrypted_file_is_in_memory() {
+    if !can_become_another_user() {
+        return;
+    }
+    let passphrase = "a passphrase that is long enough to be found by no accident";
+    let desk = Desk::new();
+    desk.log_in_with_passphrase(&desk.app, passphrase).ok();
+    desk.set_up_git();
+    use_everything(&desk);
+    let pid = desk.agent().unwrap().pid;
+    let secrets = || Secrets::of(&desk).and("passphrase", passphrase);
+    assert_eq!(secrets().found_in(passphrase.as_bytes()).keys().collect::<Vec<_>>(), [&"passphrase"]);
+    let gone = |names: &[&str]| {
+        let deadline = Instant::now() + process::DEADLINE / 4;
+        loop {
+            let mut found = memory::secrets_in(pid, &secrets());
+            found.retain(|name, _| names.contains(name));
+            if found.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "in memory: {found:?}");
+        }
+    };
+    assert!(memory::secrets_in(pid, &secrets()).contains_key("key"), "it is open");
+    gone(&["passphrase"]); // needed for a moment only, open or not
+    desk.ghapp(["lock"]).ok();
+    gone(&["key", "token", "JWT", "passphrase"]);
+    desk.unlock(&passphrase.replace("found", "bound")).failed();
+    gone(&["key", "passphrase"]);
+    desk.unlock(passphrase).ok();
+    desk.token("acme/web");
+    assert!(memory::secrets_in(pid, &secrets()).contains_key("key"), "it is open again");
+    gone(&["passphrase"]);
+    desk.ghapp(["lock"]).ok();
+    gone(&["key", "token", "JWT", "passphrase"]);
+}
+
+#[test]
 fn a_key_that_stays_in_memory_is_kept_out_of_swap_where_that_is_allowed() {
     let desk = Desk::ready();
     let pid = desk.agent().unwrap().pid;

@@ -15,6 +15,8 @@ use ghapp_tests::{Desk, binary};
 
 /// A secret that GitHub or a client puts where it does not belong.
 const CANARY: &str = "ghs_canaryThatNobodyMayRepeat";
+/// Of an encrypted file.
+const PASSPHRASE: &str = "a passphrase that nobody may repeat either";
 /// How often the processes are looked at. A helper lives for some milliseconds.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -142,6 +144,16 @@ impl Witness {
             self.helper("get", &path("acme/api"));
             self.ghapp(&["revoke", "--all"], b"");
         }
+        // An encrypted file, opened wrongly and rightly.
+        let mine = self.desk.path("mine.pem");
+        fs::write(&mine, &pem).expect("the sandbox is writable");
+        let (mine, ca_file) = (mine.display().to_string(), self.desk.github.ca_file().display().to_string());
+        let place = ["--app-id", &app, "--host", &host, "--ca-file", &ca_file, "--store", "encrypted-file"];
+        self.ghapp(&[&["login", "--pem", &mine, "--passphrase-file", "-"], &place[..]].concat(), PASSPHRASE.as_bytes());
+        self.ghapp(&["lock"], b"");
+        self.ghapp(&["unlock"], format!("{PASSPHRASE}s").as_bytes());
+        self.ghapp(&["unlock"], PASSPHRASE.as_bytes());
+        self.helper("get", &path("acme/web"));
         self.desk.github.remove_key(&self.desk.app, &pem);
         self.ghapp(&["agent", "reload"], b"");
         self.helper("get", &path("acme/api"));
@@ -151,7 +163,7 @@ impl Witness {
         self.ghapp(&["revoke", "L1"], b"");
         self.ghapp(&["lock", "--revoke"], b"");
         self.helper("get", &path("acme/web"));
-        self.ghapp(&["unlock"], b"");
+        self.ghapp(&["unlock"], PASSPHRASE.as_bytes());
         self.ghapp(&["logout"], b"");
         self.ghapp(&["agent", "stop", "--revoke"], b"");
     }
@@ -222,7 +234,7 @@ fn nothing_secret_is_logged_printed_or_visible_whatever_goes_wrong() {
     let trace = fs::read_to_string(desk.path("trace.log")).unwrap();
     assert!(trace.contains("DEBUG") && trace.contains("answer: "), "the agent and the helper traced");
 
-    let secrets = Secrets::of(&desk);
+    let secrets = Secrets::of(&desk).and("passphrase", PASSPHRASE);
     // What is found must be findable.
     let mint = desk.github.mints().remove(0);
     assert_eq!(secrets.found_in(mint.token.as_bytes()).keys().collect::<Vec<_>>(), [&"token"]);

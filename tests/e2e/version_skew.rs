@@ -77,6 +77,7 @@ fn an_agent_that_somebody_looks_after_or_that_holds_a_key_is_left_alone() {
         ("systemd", "keyring", "it was not started on demand"),
         ("user", "keyring", "it was not started on demand"),
         ("client", "memory", "it holds a key that is nowhere else"),
+        ("client", "encrypted-file", "whose passphrase somebody would have to give again"),
     ] {
         let desk = Desk::new();
         let agent = foreign_agent(&desk, started_by, store);

@@ -57,14 +57,39 @@ impl Desk {
 
     /// Logs an App of this GitHub in, with its key in `store`.
     pub fn log_in_as(&self, app: &App, store: &str) -> Output {
-        let id = app.app_id.to_string();
-        let ca_file = self.github.ca_file();
         let mut command = self.command(binary("ghapp"));
-        command
-            .args(["login", "--pem", "-", "--app-id", &id, "--host", self.github.host(), "--store", store])
-            .arg("--ca-file")
-            .arg(ca_file);
+        command.args(["login", "--pem", "-"]).args(self.login_flags(app, store));
         process::run(&mut command, app.pem().as_bytes())
+    }
+
+    /// Logs an App of this GitHub in, with its key in an encrypted file.
+    pub fn log_in_with_passphrase(&self, app: &App, passphrase: &str) -> Output {
+        let file = self.path(format!("{}.pem", app.app_id));
+        std::fs::write(&file, app.pem()).expect("the sandbox is writable");
+        let mut command = self.command(binary("ghapp"));
+        command.args(["login", "--passphrase-file", "-", "--pem"]).arg(&file);
+        let outcome = process::run(command.args(self.login_flags(app, "encrypted-file")), passphrase.as_bytes());
+        std::fs::remove_file(file).expect("it was just written");
+        outcome
+    }
+
+    /// What every login here needs besides the key.
+    pub fn login_flags(&self, app: &App, store: &str) -> Vec<String> {
+        let (id, ca_file) = (app.app_id.to_string(), self.github.ca_file().display().to_string());
+        ["--app-id", &id, "--host", self.github.host(), "--ca-file", &ca_file, "--store", store]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// Gives the agent a passphrase.
+    pub fn unlock(&self, passphrase: &str) -> Output {
+        process::run(self.command(binary("ghapp")).arg("unlock"), passphrase.as_bytes())
+    }
+
+    /// The encrypted files of the user.
+    pub fn key_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.home().join(".local/state/ghapp/keys"));
+        entries.map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
     }
 
     /// Tells git to use the helper for this GitHub.

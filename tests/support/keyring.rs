@@ -13,6 +13,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "gnome-keyring-daemon", package: "gnome-keyring" },
     Tool { program: "dbus-daemon", package: "dbus-daemon" },
     Tool { program: "dbus-send", package: "dbus-bin" },
+    Tool { program: "dbus-monitor", package: "dbus-bin" },
     Tool { program: "secret-tool", package: "libsecret-tools" },
 ];
 
@@ -98,6 +99,62 @@ impl Keyring {
         let pid = self.daemon.as_ref().expect("the daemon runs").pid();
         i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id")
     }
+}
+
+/// What goes over the bus about prompts, seen by `dbus-monitor`.
+pub struct Prompts {
+    monitor: Running,
+    /// How often a prompt was shown.
+    pub asked: usize,
+    /// How many of them at once, at most.
+    pub most_at_once: usize,
+}
+
+impl Prompts {
+    /// Watches from now on.
+    pub fn watch(desk: &Desk) -> Prompts {
+        let mut command = desk.command("dbus-monitor");
+        let marker = "interface='org.freedesktop.DBus.Peer'";
+        command.args(["--session", "interface='org.freedesktop.Secret.Prompt'", marker]);
+        let monitor = Running::spawn(&mut command);
+        let prompts = Prompts { monitor, asked: 0, most_at_once: 0 };
+        // It watches when it sees what it is to see; the first call may be too early.
+        let deadline = Instant::now() + process::DEADLINE;
+        while !prompts.monitor.written().contains("member=Ping") {
+            assert!(Instant::now() < deadline, "dbus-monitor sees nothing");
+            peer(desk, "Ping");
+        }
+        prompts
+    }
+
+    /// Counts what was seen so far.
+    #[must_use]
+    pub fn finish(mut self, desk: &Desk) -> Prompts {
+        // The bus keeps its order: what is seen after this is not of interest.
+        let before = self.monitor.written().matches("member=GetMachineId").count();
+        let deadline = Instant::now() + process::DEADLINE;
+        while self.monitor.written().matches("member=GetMachineId").count() == before {
+            assert!(Instant::now() < deadline, "dbus-monitor sees nothing");
+            peer(desk, "GetMachineId");
+        }
+        let mut open = 0_i64;
+        for line in self.monitor.written().lines() {
+            if line.contains("member=Prompt") {
+                self.asked += 1;
+                open += 1;
+            } else if line.contains("member=Completed") {
+                open -= 1;
+            }
+            self.most_at_once = self.most_at_once.max(usize::try_from(open).expect("each ends once"));
+        }
+        self
+    }
+}
+
+fn peer(desk: &Desk, member: &str) {
+    let mut command = desk.command("dbus-send");
+    command.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]);
+    process::run(command.arg(format!("org.freedesktop.DBus.Peer.{member}")), b"").ok();
 }
 
 /// A session bus on which nothing can be started by being called.

@@ -7,6 +7,8 @@ pub mod agent;
 pub mod desk;
 pub mod git;
 pub mod github;
+#[cfg(target_os = "linux")]
+pub mod kernel_keyring;
 #[cfg(unix)]
 pub mod keyring;
 #[cfg(unix)]

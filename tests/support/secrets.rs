@@ -41,11 +41,22 @@ impl Secrets {
     }
 
     fn of_pieces(pieces: Vec<(&'static str, Vec<u8>)>) -> Secrets {
-        let mut begins = vec![false; 1 << 16];
-        for (_, piece) in &pieces {
-            begins[begin(piece[0], piece[1])] = true;
+        Secrets { pieces: Vec::new(), begins: vec![false; 1 << 16] }.with(pieces)
+    }
+
+    /// With one more, of a length that is found by no accident.
+    #[must_use]
+    pub fn and(self, name: &'static str, secret: &str) -> Secrets {
+        let bytes = secret.as_bytes();
+        self.with([(name, bytes[..PIECE].to_vec()), (name, bytes[bytes.len() - PIECE..].to_vec())])
+    }
+
+    fn with(mut self, pieces: impl IntoIterator<Item = (&'static str, Vec<u8>)>) -> Secrets {
+        for (name, piece) in pieces {
+            self.begins[begin(piece[0], piece[1])] = true;
+            self.pieces.push((name, piece));
         }
-        Secrets { pieces, begins }
+        self
     }
 
     /// How many places in these bytes hold a piece of a secret, by its name.

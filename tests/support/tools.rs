@@ -40,6 +40,18 @@ pub fn can_become_another_user() -> bool {
     root
 }
 
+/// Says why a test does not run here.
+///
+/// # Panics
+///
+/// In CI, which has to be a place where everything runs.
+#[expect(clippy::print_stdout, reason = "for whoever wonders what was tested")]
+pub fn not_run(why: &str) -> bool {
+    assert!(!in_ci(), "{why}");
+    println!("not run: {why}");
+    false
+}
+
 fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }

@@ -197,7 +197,7 @@ fn no_keyring_at_all() {
     desk.ghapp(["agent", "reload"]).ok();
     let visited = visit(&desk);
     let (_, fix) = visited.sees("store", "fail");
-    assert!(fix.contains("--store memory"), "{fix}");
+    assert!(fix.contains("--store encrypted-file"), "{fix}");
     assert_eq!((visited.code, visited.state("key")), (6, "skip"));
 }
 

@@ -1,0 +1,48 @@
+//! The kernel's keyrings, seen by another program than ours.
+
+use std::process::Command;
+
+use crate::process;
+use crate::tools::{self, Tool, all_there};
+use crate::{Desk, Sandbox};
+
+/// The program that it takes.
+const TOOLS: &[Tool] = &[Tool { program: "keyctl", package: "keyutils" }];
+
+/// Whether the kernel keeps keys for us. In CI it always does.
+///
+/// # Panics
+///
+/// In CI, with what the kernel says when it does not: the filter of a container's system calls often forbids it.
+pub fn available() -> bool {
+    if !all_there(TOOLS) {
+        return false;
+    }
+    let probe = process::run(&mut in_new_session(&Sandbox::new(), "keyctl get_persistent @s"), b"");
+    probe.status.success() || tools::not_run(&format!("the kernel keeps no keys here: {}", probe.stderr()))
+}
+
+/// A shell command in a session keyring of its own, as a new login has it, in which nothing is linked.
+pub fn in_new_session(sandbox: &Sandbox, script: &str) -> Command {
+    let mut command = sandbox.command("keyctl");
+    command.args(["session", "-", "sh", "-euc", script, "sh"]);
+    command
+}
+
+/// What the kernel holds for the desk's App: the first bytes, or nothing.
+pub fn stored(desk: &Desk) -> Option<String> {
+    let script = r#"keyctl get_persistent @s >/dev/null; keyctl pipe "$(keyctl search @s user "$1")" | head -c 12"#;
+    let mut command = in_new_session(desk, script);
+    let found = process::run(command.arg(name(desk)), b"");
+    found.status.success().then(|| found.stdout()).filter(|begin| !begin.is_empty())
+}
+
+/// Takes the key of the desk's App away, as a reboot does.
+pub fn forget(desk: &Desk) {
+    let script = r#"keyctl get_persistent @s >/dev/null; keyctl invalidate "$(keyctl search @s user "$1")""#;
+    process::run(in_new_session(desk, script).arg(name(desk)), b"").ok();
+}
+
+fn name(desk: &Desk) -> String {
+    format!("ghapp:{}/{}/{}", desk.github.host(), desk.app.app_id, desk.app.fingerprint())
+}
