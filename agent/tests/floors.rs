@@ -48,7 +48,7 @@ fn floor(module: &str) -> Option<u8> {
         "model" | "clock" | "regular_file" | "memory" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
         "policy" | "installation" | "numbers" | "patience" | "attempts" | "token" | "audit" | "config" | "github"
-        | "keystore" | "lineage" | "signer" => Some(2),
+        | "keystore" | "lineage" | "signer" | "socket_file" => Some(2),
         "broker" => Some(3),
         "cli" | "server" | "lifecycle" => Some(4),
         _ => None,
@@ -80,7 +80,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper", &["agent/src/cli/create/callback.rs"]),
     ("hyper_util", &["agent/src/cli/create/callback.rs"]),
     ("indicatif", &["agent/src/cli/progress.rs"]),
-    ("interprocess", &["agent/src/server/", "agent/src/lifecycle/", "protocol/src/client/windows.rs"]),
+    (
+        "interprocess",
+        &["agent/src/server/", "agent/src/lifecycle/", "agent/src/socket_file.rs", "protocol/src/client/windows.rs"],
+    ),
     ("jsonwebtoken", &["agent/src/signer/"]),
     ("keyring_core", &["agent/src/keystore/"]),
     ("linux_keyutils", &["agent/src/keystore/kernel/linux.rs"]),
