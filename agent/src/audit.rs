@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use ghapp_protocol::message::LeaseId;
+use ghapp_protocol::message::{Label, LeaseId};
 use ghapp_protocol::token_hash::TokenHash;
 use serde::Serialize;
 use tracing::{error, warn};
@@ -43,6 +43,9 @@ pub struct Record {
     /// What it and its ancestors are called: a hint. Looked up for mints only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
+    /// Over which exposed socket, or about which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
     /// For which host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

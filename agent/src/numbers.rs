@@ -62,6 +62,7 @@ mod tests {
             installation: InstallationId(installation),
             repositories,
             permissions: Permissions::for_git(),
+            exposure: None,
         }
     }
 

@@ -56,6 +56,7 @@ impl From<StartError> for Unreachable {
     fn from(error: StartError) -> Self {
         let hint = match error {
             StartError::NoProgram { .. } => "install ghapp-agent beside git-credential-ghapp",
+            StartError::Exposed => "where its agent runs: ghapp agent expose",
             _ => "run: ghapp agent start",
         };
         Self::new(&error, hint)
@@ -81,7 +82,7 @@ impl Agent for LocalAgent {
         match client::ask(&endpoint, &request, self.deadline) {
             Err(error) if error.means_no_agent() && may_start => {
                 trace::event(|| format!("{error}; starting one for {endpoint}"));
-                start::allowed()?;
+                start::allowed(&endpoint)?;
                 start::ensure_agent(&endpoint, None, self.deadline)?;
                 Ok(client::ask(&endpoint, &request, self.deadline)?)
             }

@@ -86,6 +86,8 @@ pub enum StartError {
         /// Where it should be.
         expected: PathBuf,
     },
+    /// The place is that of a socket which an agent exposed.
+    Exposed,
     /// The directory for socket and locks is unusable.
     Endpoint(EndpointError),
     /// The program could not be run.
@@ -112,6 +114,9 @@ impl fmt::Display for StartError {
             Self::NoProgram { expected } => {
                 write!(formatter, "cannot start the agent: there is no {}", expected.display())
             }
+            Self::Exposed => {
+                formatter.write_str("this socket was exposed by an agent and is closed; no other agent takes its place")
+            }
             Self::Endpoint(error) => write!(formatter, "cannot start the agent: {error}"),
             Self::Spawn(error) => write!(formatter, "cannot start the agent: {error}"),
             Self::Failed(reason) => write!(formatter, "the agent does not start: {reason}"),
@@ -124,10 +129,12 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Whether the environment allows that an agent is started on demand.
-pub fn allowed() -> Result<(), StartError> {
+/// Whether an agent may be started at a place on demand, as far as the place and the environment say.
+pub fn allowed(endpoint: &Endpoint) -> Result<(), StartError> {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if set(NO_AUTOSTART_VARIABLE) {
+    if endpoint.is_exposed() {
+        Err(StartError::Exposed)
+    } else if set(NO_AUTOSTART_VARIABLE) {
         Err(StartError::Forbidden)
     } else if cfg!(unix) && set(SUDO_VARIABLE) && is_root() {
         Err(StartError::UnderSudo)
@@ -149,6 +156,9 @@ fn is_root() -> bool {
 /// Makes sure that an agent listens at `endpoint`, starting one if need be; one that is started reads `config`, if that is named.
 pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Result<(), StartError> {
     let deadline = deadline.at_most(START_TIMEOUT);
+    if endpoint.is_exposed() {
+        return Err(StartError::Exposed);
+    }
     endpoint.prepare().map_err(StartError::Endpoint)?;
     let lock = endpoint::open_lock(&endpoint.start_lock()).map_err(StartError::Spawn)?;
     // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this short-lived process.

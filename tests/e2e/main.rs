@@ -17,6 +17,7 @@ mod dead_tokens;
 mod discovery;
 mod doctor;
 mod encrypted_file;
+mod extra_sockets;
 mod fresh_tokens;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;

@@ -45,12 +45,13 @@ impl Broker {
     }
 
     /// Whether nobody has asked for as long as the configuration says. An agent whose memory holds a key stays: the key is
-    /// nowhere else, or somebody would have to give its passphrase again.
+    /// nowhere else, or somebody would have to give its passphrase again. So does one with exposed sockets, which somebody wanted for
+    /// a time.
     pub fn is_unused(&self) -> bool {
         let Some(limit) = self.state().config.agent.idle_exit else { return false };
         let state = self.activity.state();
         let unused = state.serving == 0 && self.clock.now().boot.saturating_sub(state.last) >= limit;
-        unused && !self.stores.remembers_any()
+        unused && !self.stores.remembers_any() && self.state().exposures.count() == 0
     }
 }
 

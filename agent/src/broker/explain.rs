@@ -1,5 +1,7 @@
 //! Every failure as a cause and a next step: names the object, says one thing, ends with a command or URL that works.
 
+pub(super) mod exposed;
+
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 

@@ -74,6 +74,7 @@ impl Broker {
             let mut record = new_record("refresh", &caller, started);
             record.host = Some(mint.app.host.to_string());
             record.app = Some(mint.app.name.to_string());
+            record.label = mint.scope.exposure.as_ref().map(|id| id.label.clone());
             let scope = mint.scope.clone();
             match broker.mint_once(mint, &caller).await {
                 Ok((lease, _)) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ghapp_protocol::BUILD_VERSION;
+use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{
     AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, Status, StoreStatus,
@@ -23,7 +24,7 @@ const INSTALLATIONS_PER_PAGE: usize = 25;
 #[derive(Debug, Clone)]
 pub struct Listening {
     /// The endpoint.
-    pub socket: String,
+    pub endpoint: Endpoint,
     /// `systemd`, `client`, `user` or `command`.
     pub started_by: &'static str,
 }
@@ -54,13 +55,14 @@ impl Broker {
         Reply::Status(Box::new(Status {
             pid: std::process::id(),
             version: BUILD_VERSION.to_owned(),
-            socket: listening.socket.clone(),
+            socket: listening.endpoint.to_string(),
             config: self.config_file.display().to_string(),
             locked: state.locked,
             started_by: listening.started_by.to_owned(),
             store: StoreStatus { kind: KeyStores::name_of(kind).to_owned(), state: store_state(&outcome).to_owned() },
             apps,
             leases: state.tokens.live(now).count(),
+            exposed: state.exposures.count(),
             config_error: state.config_error.clone(),
             audit_error: self.audit.trouble(),
         }))
@@ -168,6 +170,7 @@ fn lease_status(lease: &TokenLease) -> LeaseStatus {
         uses: *uses,
         hashed_token: minted.token.hash,
         requested_by: minted.requested_by.clone(),
+        label: scope.exposure.as_ref().map(|id| id.label.clone()),
     }
 }
 

@@ -184,7 +184,7 @@ impl Broker {
         let kept = {
             let mut state = self.state();
             // Nobody may have the token of an App that was removed meanwhile, or one that comes behind a lock.
-            state.keeps_tokens_of(&mint.app).then(|| {
+            state.keeps_token(&mint.app, &mint.scope).then(|| {
                 let minted = Minted { token: token.clone(), account, requested_by, at, refresh, renamed };
                 state.tokens.put(mint.scope.clone(), minted).clone()
             })
@@ -192,7 +192,10 @@ impl Broker {
         let Some(minted) = kept else {
             self.kill_unwanted(&mint, &token, caller).await;
             let closed = self.state().closed();
-            return Err(closed.unwrap_or_else(|| explain::unknown_app(mint.app.name.as_str())));
+            return Err(closed.unwrap_or_else(|| match &mint.scope.exposure {
+                Some(_) => explain::exposed::over(),
+                None => explain::unknown_app(mint.app.name.as_str()),
+            }));
         };
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         if life < least {

@@ -9,7 +9,10 @@ mod create;
 mod discover;
 mod examine;
 mod explain;
+mod expose;
+mod exposures;
 mod fresh;
+mod guest;
 mod listing;
 mod lock;
 mod login;
@@ -44,12 +47,13 @@ use crate::config::{self, Config};
 use crate::github::GitHub;
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
-use crate::model::{App, AppJwt, AppName, Caller, Installation, TokenScope};
+use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Installation, TokenScope};
 use crate::numbers::Numbers;
 use crate::patience::Breakers;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
 use activity::Activity;
+use exposures::Exposures;
 use mint::{Absence, MintKey};
 
 /// What the agent knows and can do. Shared by all connections.
@@ -86,6 +90,8 @@ struct State {
     numbers: Numbers,
     /// Repositories that GitHub just said are not part of an installation.
     refused: HashMap<TokenScope, Absence>,
+    /// The sockets that are exposed.
+    exposures: Exposures,
     /// The agent ends and kills all tokens: none is handed out or kept any more.
     ending: bool,
     /// The agent was locked: no key is used, and no token is handed out or kept.
@@ -104,10 +110,12 @@ impl State {
         if self.ending { Some(explain::ending()) } else { self.locked.then(explain::locked) }
     }
 
-    /// Whether tokens of an App may be kept. It may have been removed while GitHub was asked.
-    fn keeps_tokens_of(&self, app: &App) -> bool {
+    /// Whether a token of an App may be kept. The App may have been removed while GitHub was asked, or the exposed socket closed
+    /// that the token is for.
+    fn keeps_token(&self, app: &App, scope: &TokenScope) -> bool {
         let now = self.config.app(&app.name);
-        self.closed().is_none() && now.is_some_and(|now| now.host == app.host && now.issuer() == app.issuer())
+        let same_app = now.is_some_and(|now| now.host == app.host && now.issuer() == app.issuer());
+        self.closed().is_none() && same_app && scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id))
     }
 
     /// Whether JWTs of an App may be kept: only as long as it has that key.
@@ -141,6 +149,7 @@ impl Broker {
             cooling: Cooling::default(),
             numbers: Numbers::default(),
             refused: HashMap::new(),
+            exposures: Exposures::default(),
             ending: false,
             locked: false,
             locks: 0,
@@ -215,12 +224,16 @@ impl Broker {
 
     /// Drops exactly the token that a server refused. It is not killed at GitHub: other git commands may be using it.
     pub fn erase(&self, erase: &Erase, caller: &Caller) -> Reply {
+        self.drop_token(erase, None, new_record("erase", caller, self.clock.now()))
+    }
+
+    /// Drops a token for whoever may: behind an exposed socket only what was given out over it.
+    fn drop_token(&self, erase: &Erase, guest: Option<&ExposureId>, mut record: Record) -> Reply {
         let started = self.clock.now();
-        let mut record = new_record("erase", caller, started);
         record.host = Some(erase.host.to_string());
         let dropped = {
             let mut state = self.state();
-            let dropped = state.tokens.erase(&erase.host, &erase.hashed_token);
+            let dropped = state.tokens.erase(&erase.host, &erase.hashed_token, guest);
             if let Some(lease) = &dropped {
                 state.cooling.refused(&lease.scope, started);
             }
@@ -264,10 +277,13 @@ impl Broker {
 
     /// Makes a configuration the running one.
     fn adopt(&self, config: Config) {
-        let mut state = self.state();
-        state.config = Arc::new(config);
-        state.config_error = None;
-        state.jwts.clear();
+        {
+            let mut state = self.state();
+            state.config = Arc::new(config);
+            state.config_error = None;
+            state.jwts.clear();
+        }
+        self.close_what_has_no_app();
     }
 
     /// Waits until no other login, logout or unlock is under way. Each has several steps with waiting between them, and would otherwise

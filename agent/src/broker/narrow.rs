@@ -6,11 +6,11 @@ use ghapp_protocol::error::WireError;
 use ghapp_protocol::remote::{FullName, RepositoryName};
 use tracing::info;
 
-use super::Broker;
 use super::ask::pending;
 use super::mint::Mint;
+use super::{Broker, explain};
 use crate::github::{GitHubError, MintAnswer, MintRepositories, RepositoryInstallation};
-use crate::model::{Caller, InstallationToken, RepositorySet};
+use crate::model::{Caller, InstallationToken, Level, RepositorySet, TokenScope};
 
 /// A token for exactly the set that was asked for.
 pub(super) struct Narrowed {
@@ -91,7 +91,15 @@ impl Broker {
                 outcome
             })
         };
-        self.ask(app, call).await
+        let outcome = self.ask(app, call).await?;
+        if let Ok(answer) = &outcome
+            && scope.exposure.is_some()
+            && is_wider(answer, scope)
+        {
+            self.kill_unwanted(mint, &answer.token, &Caller::default()).await;
+            return Err(explain::exposed::wider(&app.host));
+        }
+        Ok(outcome)
     }
 
     /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
@@ -119,8 +127,55 @@ impl Broker {
     }
 }
 
+/// Whether GitHub gave more than it was asked for. Every token may look at metadata.
+fn is_wider(answer: &MintAnswer, scope: &TokenScope) -> bool {
+    let asked = scope.repositories.names().map_or(0, <[_]>::len);
+    let mut permissions = answer.token.permissions.iter();
+    answer.repositories.len() != asked
+        || permissions.any(|(name, level)| {
+            (name, level) != ("metadata", Level::Read)
+                && scope.permissions.level(name).is_none_or(|limit| limit < level)
+        })
+}
+
 /// Whether the repositories that GitHub names in its answer are those, each under its name.
 fn is_called(answer: &MintAnswer, names: &[RepositoryName]) -> bool {
     answer.repositories.len() == names.len()
         && names.iter().all(|name| answer.repositories.iter().any(|(it, _)| it == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::{Host, RepositoryName};
+    use ghapp_protocol::secret::Secret;
+
+    use super::is_wider;
+    use crate::github::MintAnswer;
+    use crate::model::{AppName, InstallationId, InstallationToken, Level, Permissions, RepositorySet, TokenScope};
+
+    #[test]
+    fn a_token_that_reaches_more_or_may_do_more_than_was_asked_for_is_wider() {
+        let name = |name| RepositoryName::parse(name).unwrap();
+        let scope = TokenScope {
+            app: AppName::parse("bot").unwrap(),
+            host: Host::parse("github.com").unwrap(),
+            installation: InstallationId(1),
+            repositories: RepositorySet::One(name("web")),
+            permissions: Permissions::of([("contents", Level::Read)]),
+            exposure: None,
+        };
+        let wider = |names: &[&'static str], permissions: &[(&'static str, Level)]| {
+            let permissions = Permissions::of(permissions.iter().copied());
+            let repositories = names.iter().map(|&it| (name(it), 1)).collect();
+            let token = InstallationToken::new(Secret::new("t".to_owned()), 0, permissions);
+            is_wider(&MintAnswer { token, repositories }, &scope)
+        };
+        assert!(!wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Read)]));
+        assert!(!wider(&["renamed"], &[("contents", Level::Read)]), "it is still one");
+        assert!(wider(&[], &[("contents", Level::Read)]), "GitHub lists none for the whole installation");
+        assert!(wider(&["web", "api"], &[("contents", Level::Read)]));
+        assert!(wider(&["web"], &[("contents", Level::Write)]));
+        assert!(wider(&["web"], &[("contents", Level::Read), ("issues", Level::Read)]));
+        assert!(wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Admin)]));
+    }
 }

@@ -125,6 +125,7 @@ impl Broker {
         let mut record = super::new_record("revoke", caller, now);
         record.host = Some(scope.host.to_string());
         record.app = Some(scope.app.to_string());
+        record.label = scope.exposure.as_ref().map(|id| id.label.clone());
         record.installation_id = Some(scope.installation.0);
         record.lease = lease;
         record.hashed_token = Some(token.hash);

@@ -1,5 +1,7 @@
 //! How much of what was asked may go into a token: permissions, repositories, host.
 
+use std::collections::BTreeMap;
+
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::TokenCall;
 use ghapp_protocol::remote::{Host, RepositoryName};
@@ -24,17 +26,29 @@ pub(super) fn granted(wished: &Permissions, installation: &Installation, app: &A
 
 /// The permissions that a person asks for: exactly those, or an error; never more than the rule names.
 pub(super) fn asked_permissions(
-    call: &TokenCall,
+    asked: &BTreeMap<String, String>,
     grant: &Grant,
     installation: &Installation,
     app: &App,
 ) -> Result<Permissions, WireError> {
-    let entries = call.permissions.iter().map(|(name, level)| (name.as_str(), level.as_str()));
+    let entries = asked.iter().map(|(name, level)| (name.as_str(), level.as_str()));
     let asked = Permissions::parse(entries).map_err(|error| WireError::new(ErrorCode::Usage, error.to_string()))?;
+    within_bounds(&asked, grant, installation, app)?;
+    Ok(asked)
+}
+
+/// Refuses what is more than the rule or the installation gives.
+pub(super) fn within_bounds(
+    asked: &Permissions,
+    grant: &Grant,
+    installation: &Installation,
+    app: &App,
+) -> Result<(), WireError> {
+    let allowed = grant.access.limit(&grant.permissions, false);
     for (name, level) in asked.iter() {
         // A rule bounds what its tokens may do; without one the installation's grant is the bound.
         if let Some(rule) = &grant.rule
-            && grant.permissions.level(name).is_none_or(|limit| limit < level)
+            && allowed.level(name).is_none_or(|limit| limit < level)
         {
             return Err(explain::beyond_rule(name, level, rule));
         }
@@ -42,7 +56,7 @@ pub(super) fn asked_permissions(
             return Err(explain::permission_missing(app, installation, name, level));
         }
     }
-    Ok(asked)
+    Ok(())
 }
 
 /// The repositories that a person asks for.

@@ -15,7 +15,7 @@ use crate::audit::Record;
 use crate::config::{Config, MAX_MIN_TTL};
 use crate::lineage;
 use crate::model::{
-    Access, App, AppName, Caller, Installation, InstallationId, MAX_NAMED, OnFailure, Permissions, Reach,
+    Access, App, AppName, Caller, ExposureId, Installation, InstallationId, MAX_NAMED, OnFailure, Permissions, Reach,
     RepositorySet, TokenScope,
 };
 use crate::policy::{self, Decision, Grant};
@@ -81,7 +81,7 @@ impl Broker {
         let permissions = granted(&wished, &installation, app).map_err(&ours)?;
         let for_git = name.cloned();
         let pinned = grant.installation.or(app.installation);
-        let wanted = Wanted { app, owner, installation, pinned, repositories, permissions, for_git };
+        let wanted = Wanted { app, owner, installation, pinned, repositories, permissions, exposure: None, for_git };
         let min_ttl = config.agent.min_ttl;
         self.lease(wanted, min_ttl, caller).await.map(Some).map_err(ours)
     }
@@ -132,14 +132,16 @@ impl Broker {
         let allowed = if call.permissions.is_empty() {
             granted(&grant.access.limit(&grant.permissions, false), &installation, app)?
         } else {
-            asked_permissions(call, &grant, &installation, app)?
+            asked_permissions(&call.permissions, &grant, &installation, app)?
         };
         let min_ttl = call.min_ttl.map_or(config.agent.min_ttl, Duration::from_secs);
         if min_ttl > MAX_MIN_TTL {
             return Err(explain::min_ttl_too_long());
         }
         let pinned = grant.installation.or(app.installation);
-        let wanted = Wanted { app, owner, installation, pinned, repositories, permissions: allowed, for_git: None };
+        let permissions = allowed;
+        let wanted =
+            Wanted { app, owner, installation, pinned, repositories, permissions, exposure: None, for_git: None };
         self.lease(wanted, min_ttl, caller).await.map(Some)
     }
 
@@ -180,19 +182,20 @@ impl Broker {
     }
 
     /// The token for a scope: from the cache, or minted, by us or by whoever asked first.
-    async fn lease(
+    pub(super) async fn lease(
         self: &Arc<Self>,
         wanted: Wanted<'_>,
         min_ttl: Duration,
         caller: &Caller,
     ) -> Result<Served, WireError> {
-        let Wanted { app, owner, installation, pinned, repositories, permissions, for_git } = wanted;
+        let Wanted { app, owner, installation, pinned, repositories, permissions, exposure, for_git } = wanted;
         let scope = TokenScope {
             app: app.name.clone(),
             host: app.host.clone(),
             installation: installation.id,
             repositories,
             permissions,
+            exposure,
         };
         let mint = |scope, installation, ahead| {
             let (app, owner) = (app.clone(), owner.clone());
@@ -235,15 +238,17 @@ impl Broker {
 }
 
 /// A token that is needed.
-struct Wanted<'a> {
-    app: &'a App,
-    owner: &'a Owner,
-    installation: Installation,
-    pinned: Option<InstallationId>,
-    repositories: RepositorySet,
-    permissions: Permissions,
+pub(super) struct Wanted<'a> {
+    pub(super) app: &'a App,
+    pub(super) owner: &'a Owner,
+    pub(super) installation: Installation,
+    pub(super) pinned: Option<InstallationId>,
+    pub(super) repositories: RepositorySet,
+    pub(super) permissions: Permissions,
+    /// The exposed socket that it is given out over.
+    pub(super) exposure: Option<ExposureId>,
     /// The repository that git is about to use the token for.
-    for_git: Option<RepositoryName>,
+    pub(super) for_git: Option<RepositoryName>,
 }
 
 pub(super) fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a App, WireError> {
@@ -252,7 +257,7 @@ pub(super) fn configured<'a>(config: &'a Config, name: &AppName) -> Result<&'a A
 }
 
 /// Makes a failure's next step the rule's: stop, or let the next helper try.
-fn with_rule(error: WireError, on_failure: OnFailure) -> WireError {
+pub(super) fn with_rule(error: WireError, on_failure: OnFailure) -> WireError {
     let git_next = on_failure.git_next().unwrap_or(GitNext::Stop);
     WireError { git_next: Some(git_next), ..error }
 }

@@ -236,6 +236,7 @@ impl Step<'_> {
             installation: installation.id,
             repositories: self.repositories.clone(),
             permissions: granted(&wished, installation, self.app)?,
+            exposure: None,
         })
     }
 

@@ -18,7 +18,7 @@ use super::arguments::{Agent, Form};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
-use super::{private_agent, shell_exports, wording};
+use super::{expose, private_agent, shell_exports, wording};
 use crate::model::StoreKind;
 
 /// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
@@ -36,6 +36,9 @@ pub(super) fn run(session: &Session<'_>, command: &Agent) -> Result<ExitCode, Cl
         Agent::Run { command } => private_agent::run(session, command),
         Agent::Status(form) => status(session, *form),
         Agent::Reload => reload(session),
+        Agent::Expose(arguments) => expose::open(session, arguments).map(|()| ExitCode::SUCCESS),
+        Agent::Unexpose(arguments) => expose::close(session, arguments).map(|()| ExitCode::SUCCESS),
+        Agent::Exposed(form) => expose::list(session, *form).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -119,9 +122,16 @@ fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
 
 /// Ends the agent and starts the one that is installed, or lets a service manager start it.
 fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
-    let apps = session.agent.running_status()?.map(|status| status.apps).unwrap_or_default();
+    let before = session.agent.running_status()?;
+    let exposed = before.as_ref().map_or(0, |status| status.exposed);
+    let apps = before.map(|status| status.apps).unwrap_or_default();
     stop(session, revoke)?;
     let code = start(session)?;
+    if exposed > 0 {
+        session
+            .output
+            .warning(&format!("{} closed; expose again what is needed", wording::count(exposed, "exposed socket")));
+    }
     for app in apps.iter().filter(|app| app.state == "ok") {
         let name = &app.name;
         match StoreKind::parse(&app.store) {
@@ -195,6 +205,9 @@ fn status(session: &Session<'_>, form: Form) -> Result<ExitCode, CliError> {
             ("locked", if status.locked { "yes" } else { "no" }.to_owned()),
         ] {
             output.line(&format!("{label:<12}{value}"))?;
+        }
+        if status.exposed > 0 {
+            output.line(&format!("{:<12}{}", "exposed", wording::count(status.exposed, "further socket")))?;
         }
     }
     if let Some(error) = &status.config_error {

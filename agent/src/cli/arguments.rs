@@ -1,5 +1,6 @@
 //! The command line: names, flags and help texts. Owns the clap crate's derive.
 
+mod expose;
 mod login;
 
 use std::ffi::OsString;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ghapp_protocol::remote::{Host, Owner};
 
+pub(super) use expose::{Expose, Unexpose};
 pub(super) use login::Login;
 
 use super::output::ColorChoice;
@@ -295,6 +297,12 @@ pub(super) enum Agent {
     Status(Form),
     /// Read the configuration again; keys, tokens and leases stay
     Reload,
+    /// Open a further socket for few repositories and some time, for a container or a coding agent; print its path
+    Expose(Expose),
+    /// Close such a socket
+    Unexpose(Unexpose),
+    /// List such sockets
+    Exposed(Form),
 }
 
 /// For which shell; the person's own when none is named.

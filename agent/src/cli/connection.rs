@@ -79,7 +79,7 @@ impl<'a> Connection<'a> {
 
     /// Puts the installed agent in the place of one that does not understand us. False when it is left alone.
     fn replace(&self) -> bool {
-        if start::allowed().is_err() {
+        if start::allowed(&self.endpoint).is_err() {
             return false;
         }
         let limit = Deadline::after(NETWORK_TIMEOUT);
@@ -156,7 +156,7 @@ impl<'a> Connection<'a> {
 
     fn start_on_demand(&self, why: &ClientError) -> Result<(), CliError> {
         self.output.detail(&format!("{why}; starting one for {}", self.endpoint));
-        start::allowed()?;
+        start::allowed(&self.endpoint)?;
         self.start()
     }
 

@@ -140,6 +140,7 @@ impl From<StartError> for CliError {
         let (code, hint) = match error {
             StartError::Endpoint(error) => return error.into(),
             StartError::Forbidden => (ErrorCode::AgentNotRunning, "run: ghapp agent start"),
+            StartError::Exposed => (ErrorCode::AgentGone, "where its agent runs: ghapp agent expose"),
             StartError::UnderSudo => (ErrorCode::AgentNotRunning, "run it without sudo"),
             StartError::NoProgram { .. } => (ErrorCode::AgentNotStarted, "install ghapp-agent beside ghapp"),
             _ => (ErrorCode::AgentNotStarted, "run: ghapp agent start --foreground"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_protocol::message::{AppStatus, InstallationStatus, LeaseStatus, RequestedBy, Status};
+use ghapp_protocol::message::{AppStatus, InstallationStatus, Label, LeaseStatus, RequestedBy, Status};
 use ghapp_protocol::remote::RepositoryName;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -56,6 +56,7 @@ struct AgentDetails<'a> {
     socket: &'a str,
     locked: bool,
     started_by: &'a str,
+    exposed: usize,
 }
 
 impl<'a> Agent<'a> {
@@ -68,6 +69,7 @@ impl<'a> Agent<'a> {
                 socket: &status.socket,
                 locked: status.locked,
                 started_by: &status.started_by,
+                exposed: status.exposed,
             }),
         }
     }
@@ -144,6 +146,8 @@ pub(super) struct Lease<'a> {
     uses: u64,
     hashed_token: String,
     requested_by: Requester<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -169,6 +173,7 @@ impl<'a> Lease<'a> {
             uses: lease.uses,
             hashed_token: lease.hashed_token.to_string(),
             requested_by: Requester { pid: *pid, exe: exe.as_deref() },
+            label: lease.label.as_ref().map(Label::as_str),
         }
     }
 }

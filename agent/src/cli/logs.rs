@@ -69,7 +69,8 @@ fn row(record: &Map<String, Value>) -> [String; COLUMNS.len()] {
         (None, Some(pid)) => format!("by ({pid})"),
         _ => String::new(),
     };
-    let rest = [whose.as_str(), text("permissions").unwrap_or_default(), by.as_str()];
+    let over = text("label").map(|label| format!("over {label}")).unwrap_or_default();
+    let rest = [whose.as_str(), text("permissions").unwrap_or_default(), over.as_str(), by.as_str()];
     let rest = rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
     [or_dash("ts"), or_dash("call"), or_dash("outcome"), or_dash("app"), or_dash("lease"), rest]
 }

@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod create;
 mod doctor;
+mod expose;
 mod failure;
 mod git_config;
 mod installing;

@@ -32,7 +32,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliErr
     let permissions = arguments.permissions.as_deref().map(permissions).transpose()?;
     let repositories = arguments.repositories.iter().map(|name| repository(name));
     let repositories = repositories.collect::<Result<_, _>>()?;
-    let min_ttl = arguments.min_ttl.as_deref().map(seconds).transpose()?;
+    let min_ttl = arguments.min_ttl.as_deref().map(|text| seconds("--min-ttl", text)).transpose()?;
     let Target { host, full_name } = Target::of(arguments.target.as_deref(), "ghapp token")?;
     let named = match &host {
         Some(host) => format!("{host}/{full_name}"),
@@ -91,8 +91,7 @@ pub(super) fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliErr
     let mut pairs = Vec::new();
     for part in text.split(',') {
         let (name, level) = part.trim().split_once('=').ok_or_else(|| {
-            CliError::usage("--permissions takes NAME=LEVEL pairs")
-                .hint("run: ghapp token --permissions contents=read,issues=write")
+            CliError::usage("--permissions takes NAME=LEVEL pairs").hint("use --permissions contents=read,issues=write")
         })?;
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(CliError::usage("--permissions names a permission twice"));
@@ -112,12 +111,12 @@ fn repository(text: &str) -> Result<RepositoryName, CliError> {
 }
 
 /// Reads a time such as `10m` or `90s`.
-fn seconds(text: &str) -> Result<u64, CliError> {
+pub(super) fn seconds(flag: &str, text: &str) -> Result<u64, CliError> {
     let duration = text.parse::<jiff::SignedDuration>().ok();
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration
         .map(|duration| duration.as_secs())
-        .ok_or_else(|| CliError::usage("--min-ttl takes a time such as 10m or 90s"))
+        .ok_or_else(|| CliError::usage(format!("{flag} takes a time such as 10m or 90s")))
 }
 
 #[cfg(test)]
@@ -144,10 +143,10 @@ mod tests {
 
     #[test]
     fn a_time_has_a_unit() {
-        assert_eq!(seconds("10m").unwrap(), 600);
-        assert_eq!(seconds("1h 30m").unwrap(), 5400);
+        assert_eq!(seconds("--ttl", "10m").unwrap(), 600);
+        assert_eq!(seconds("--ttl", "1h 30m").unwrap(), 5400);
         for wrong in ["", "10", "-5m", "soon"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
+            assert!(seconds("--ttl", wrong).is_err(), "{wrong}");
         }
     }
 

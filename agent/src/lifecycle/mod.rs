@@ -8,11 +8,11 @@ mod ready;
 mod signals;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghapp_protocol::endpoint::{Endpoint, EndpointError};
+use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint, EndpointError};
 use interprocess::local_socket::tokio::Listener;
 use listener::Standing;
 use patron::Patron;
@@ -124,7 +124,7 @@ where
     let mut place = place.publish().map_err(listen)?;
     info!(%endpoint, started_by, "listening");
     ready::tell(start);
-    let listening = Listening { socket: endpoint.to_string(), started_by };
+    let listening = Listening { endpoint: endpoint.clone(), started_by };
     let (listeners, new_listeners) = mpsc::channel(1);
     // There is room for one, and the receiver is in our hand.
     let _ = listeners.try_send(listener);
@@ -142,6 +142,8 @@ where
             () = &mut serving => break,
             _ = check.tick() => {
                 broker.lock_if_unused();
+                // Their own timers stand still while the machine sleeps.
+                broker.close_what_is_over();
                 match place.standing() {
                     Standing::Ours if !leaving && broker.is_unused() => {
                         leaving = true;
@@ -187,7 +189,18 @@ fn remove_place(endpoint: &Endpoint) {
         let _ = std::fs::remove_file(path);
     }
     if let Some(directory) = endpoint.path().parent() {
+        remove_exposed(directory);
         // It stays when somebody put something else there.
         let _ = std::fs::remove_dir(directory);
+    }
+}
+
+/// Removes the directories of sockets that were exposed beside the agent's own. The sockets are closed and gone.
+fn remove_exposed(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(EXPOSED_PREFIX) {
+            // It stays when somebody put something else there.
+            let _ = std::fs::remove_dir(entry.path());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use ghapp_protocol::remote::{Host, RepositoryName};
 
-use super::{AppName, InstallationId, Permissions};
+use super::{AppName, ExposureId, InstallationId, Permissions};
 
 /// The repositories of one installation that a token reaches.
 ///
@@ -51,6 +51,9 @@ pub struct TokenScope {
     pub repositories: RepositorySet,
     /// What it may do.
     pub permissions: Permissions,
+    /// Over which exposed socket; none is the agent's own. They share no token, so that each is told apart in the audit log and can
+    /// be revoked alone, and nobody can drop what others use.
+    pub exposure: Option<ExposureId>,
 }
 
 #[cfg(test)]

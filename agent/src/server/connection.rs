@@ -1,5 +1,6 @@
 //! One connection: read a request, answer it, close.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::WIRE_VERSION;
@@ -13,15 +14,16 @@ use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
 use super::{Service, dispatch, peer};
+use crate::model::Exposure;
 
 /// How long a client may take to send its request. It has it ready when it connects.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to read its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves one connection. Whatever goes wrong concerns this client alone.
-pub(super) async fn serve(stream: &Stream, service: &Service) {
-    let caller = match peer::check(stream) {
+/// Serves one connection, over the agent's own socket or an exposed one. Whatever goes wrong concerns this client alone.
+pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&Arc<Exposure>>) {
+    let caller = match peer::check(stream, exposure.and_then(|exposure| exposure.uid)) {
         Ok(caller) => caller,
         Err(refusal) => {
             warn!(%refusal, "a connection was refused");
@@ -35,7 +37,10 @@ pub(super) async fn serve(stream: &Stream, service: &Service) {
             if request.call.is_frozen() {
                 version = request.v;
             }
-            dispatch::answer(request, &caller, service).await
+            match exposure {
+                None => dispatch::answer(request, &caller, service).await,
+                Some(exposure) => dispatch::answer_guest(request, &caller, service, exposure).await,
+            }
         }
         // Where, not what: the bytes may hold a secret.
         Ok(Err(error @ (FrameError::TooLarge | FrameError::Malformed { .. }))) => {

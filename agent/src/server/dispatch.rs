@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{Call, PERSON_ANSWER, Reply, Request, Revoked};
+use ghapp_protocol::message::{Call, GuestCall, PERSON_ANSWER, Reply, Request, Revoked};
 use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
-use super::Service;
-use crate::model::Caller;
+use super::{Service, exposed};
+use crate::model::{Caller, Exposure};
 
 /// How long git's questions may take: less than the helper's 20 s, so that a slow answer still becomes a clear one.
 const GIT_DEADLINE: Duration = Duration::from_secs(18);
@@ -78,10 +78,40 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
             })
             .await
         }
+        Call::Expose(call) => {
+            let (service, caller) = (service.clone(), caller.clone());
+            whole(PERSON_ANSWER, "see later: ghapp agent exposed", async move {
+                exposed::open(*call, &caller, &service).await
+            })
+            .await
+        }
+        Call::Unexpose(call) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
+                broker.unexpose(call, &caller).await
+            })
+            .await
+        }
+        Call::Exposed { after } => broker.exposed(after.as_ref()),
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
         Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),
+    }
+}
+
+/// Answers one request over an exposed socket. Only what [`GuestCall`] has is answered at all, in any version of it.
+pub(super) async fn answer_guest(
+    request: Request,
+    caller: &Caller,
+    service: &Service,
+    exposure: &Arc<Exposure>,
+) -> Reply {
+    let broker = &service.broker;
+    match GuestCall::of(request.call) {
+        Some(GuestCall::Get(get)) => within(GIT_DEADLINE, broker.get_as_guest(exposure, get, caller)).await,
+        Some(GuestCall::Erase(erase)) => broker.erase_as_guest(exposure, &erase, caller),
+        None => broker.refuse_guest(exposure, caller),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod dispatch;
+mod exposed;
 mod peer;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use crate::broker::{Broker, Listening};
 
 /// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
 const MAX_CONNECTIONS: u32 = 64;
+/// Connections over all exposed sockets that are served at once, of the same 64: the agent's own user always has the others.
+const MAX_GUESTS: usize = 32;
 /// Pause after the system refused a connection (no file descriptor left): without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long requests that are under way may take to finish when the agent stops.
@@ -28,6 +31,12 @@ pub(crate) struct Service {
     pub(crate) broker: Arc<Broker>,
     pub(crate) listening: Arc<Listening>,
     pub(crate) stop: watch::Sender<bool>,
+    /// A place among the connections that are served at once.
+    permits: Arc<Semaphore>,
+    /// A place among those over exposed sockets.
+    guests: Arc<Semaphore>,
+    /// Where exposed sockets are served; there are never more than the broker admits.
+    doors: mpsc::UnboundedSender<exposed::Door>,
 }
 
 /// Serves until `stop` turns true, then lets what is under way finish.
@@ -40,8 +49,12 @@ pub async fn serve(
     stop: watch::Sender<bool>,
 ) {
     let Some(mut listener) = listeners.recv().await else { return };
-    let service = Service { broker, listening: Arc::new(listening), stop: stop.clone() };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let guests = Arc::new(Semaphore::new(MAX_GUESTS));
+    let listening = Arc::new(listening);
+    let (doors, new_doors) = mpsc::unbounded_channel();
+    let service = Service { broker, listening, stop: stop.clone(), permits: Arc::clone(&permits), guests, doors };
+    tokio::spawn(exposed::serve_all(new_doors, service.clone()));
     let mut stopped = stop.subscribe();
     loop {
         // The permit comes first: a connection that is accepted is served at once.
@@ -61,7 +74,7 @@ pub async fn serve(
             Ok(stream) => {
                 let service = service.clone();
                 tokio::spawn(async move {
-                    connection::serve(&stream, &service).await;
+                    connection::serve(&stream, &service, None).await;
                     drop(permit);
                 });
             }
@@ -72,6 +85,7 @@ pub async fn serve(
         }
     }
     drop(listener); // who comes now is refused at once instead of waiting in vain
+    service.broker.close_all_exposed().await;
     info!("finishing what is under way");
     if timeout(DRAIN, permits.acquire_many(MAX_CONNECTIONS)).await.is_err() {
         warn!("some requests did not finish in time");

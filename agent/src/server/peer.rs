@@ -17,27 +17,30 @@ pub(super) enum Refusal {
     Foreign(u32),
 }
 
-/// Checks the peer's user. The process id is passed on as a hint: it may belong to another process by now.
-pub(super) fn check(stream: &Stream) -> Result<Caller, Refusal> {
+/// Checks the peer's user: the agent's own, or the one that an exposed socket is for. The process id is passed on as a hint: it may
+/// belong to another process by now.
+pub(super) fn check(stream: &Stream, named: Option<u32>) -> Result<Caller, Refusal> {
     let peer = stream.peer_creds().map_err(|_| Refusal::Unknown)?;
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
     #[cfg(unix)]
     {
         let uid = peer.euid();
-        admit(uid, rustix::process::geteuid().as_raw())?;
+        admit(uid, named.unwrap_or_else(|| rustix::process::geteuid().as_raw()))?;
         Ok(Caller { uid, pid })
     }
     // On Windows the pipe's access list admits its owner only; there is no user id to look at.
     #[cfg(not(unix))]
+    let _ = named;
+    #[cfg(not(unix))]
     Ok(Caller { uid: None, pid })
 }
 
-/// The agent's own user, or root, who can read the agent's memory anyway.
+/// That one user, or root, who can read the agent's memory and become anybody anyway.
 #[cfg(unix)]
-fn admit(peer: Option<u32>, me: u32) -> Result<(), Refusal> {
+fn admit(peer: Option<u32>, one: u32) -> Result<(), Refusal> {
     match peer {
         None => Err(Refusal::Unknown),
-        Some(uid) if uid == me || uid == 0 => Ok(()),
+        Some(uid) if uid == one || uid == 0 => Ok(()),
         Some(uid) => Err(Refusal::Foreign(uid)),
     }
 }
@@ -47,7 +50,7 @@ mod tests {
     use super::{Refusal, admit};
 
     #[test]
-    fn only_the_same_user_and_root_are_admitted() {
+    fn only_the_one_user_and_root_are_admitted() {
         assert_eq!(admit(Some(1000), 1000), Ok(()));
         assert_eq!(admit(Some(0), 1000), Ok(()));
         assert_eq!(admit(Some(1001), 1000), Err(Refusal::Foreign(1001)));

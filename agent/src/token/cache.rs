@@ -8,7 +8,7 @@ use ghapp_protocol::remote::Host;
 use ghapp_protocol::token_hash::TokenHash;
 
 use crate::clock::Moment;
-use crate::model::{InstallationToken, TokenScope};
+use crate::model::{ExposureId, InstallationToken, TokenScope};
 
 use super::{Refresh, RefreshTimer};
 
@@ -137,11 +137,13 @@ impl TokenCache {
         }
     }
 
-    /// Drops exactly the token of that host with that hash. Tells what it was.
-    pub fn erase(&mut self, host: &Host, hash: &TokenHash) -> Option<TokenLease> {
+    /// Drops exactly the token of that host with that hash; for who is behind an exposed socket, only if it was given out there. Tells
+    /// what it was.
+    pub fn erase(&mut self, host: &Host, hash: &TokenHash, guest: Option<&ExposureId>) -> Option<TokenLease> {
         let id = *self.by_hash.get(hash)?;
-        let is_of_host = self.leases.get(&id).is_some_and(|lease| lease.scope.host == *host);
-        is_of_host.then(|| self.remove(id)).flatten()
+        let scope = &self.leases.get(&id)?.scope;
+        let may_drop = scope.host == *host && guest.is_none_or(|guest| scope.exposure.as_ref() == Some(guest));
+        may_drop.then(|| self.remove(id)).flatten()
     }
 
     /// Keeps a token from being handed out again; it stays listed, since it still lives at GitHub.
@@ -211,6 +213,7 @@ mod tests {
             installation: InstallationId(1),
             repositories: RepositorySet::One(RepositoryName::parse(repository).unwrap()),
             permissions: Permissions::for_git(),
+            exposure: None,
         }
     }
 
@@ -275,10 +278,13 @@ mod tests {
         cache.put(scope("web"), minted("a", &clock));
         cache.put(scope("api"), minted("b", &clock));
         let (host, other) = (scope("web").host, Host::parse("ghes.corp").unwrap());
-        assert!(cache.erase(&host, &TokenHash::of(b"somebody else's password")).is_none());
-        assert!(cache.erase(&other, &TokenHash::of(b"a")).is_none(), "another server's opinion of it means nothing");
+        assert!(cache.erase(&host, &TokenHash::of(b"somebody else's password"), None).is_none());
+        assert!(
+            cache.erase(&other, &TokenHash::of(b"a"), None).is_none(),
+            "another server's opinion of it means nothing"
+        );
         assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("a"));
-        assert!(cache.erase(&host, &TokenHash::of(b"a")).is_some());
+        assert!(cache.erase(&host, &TokenHash::of(b"a"), None).is_some());
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(served(&mut cache, "api", &clock).as_deref(), Some("b"));
     }
@@ -299,7 +305,7 @@ mod tests {
         cache.clear();
         assert_eq!(served(&mut cache, "web", &clock), None);
         assert_eq!(cache.live(clock.now()).count(), 0);
-        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"a")).is_none());
+        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"a"), None).is_none());
         assert_ne!(cache.put(scope("web"), minted("b", &clock)).id, first);
     }
 
@@ -309,7 +315,7 @@ mod tests {
         cache.put(scope("web"), minted("old", &clock));
         cache.put(scope("web"), minted("new", &clock));
         assert_eq!(cache.live(clock.now()).count(), 2, "both live at GitHub");
-        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"old")).is_some());
+        assert!(cache.erase(&scope("web").host, &TokenHash::of(b"old"), None).is_some());
         assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("new"));
     }
 }

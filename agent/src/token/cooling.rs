@@ -73,6 +73,7 @@ mod tests {
             installation: InstallationId(1),
             repositories: RepositorySet::One(RepositoryName::parse(name).unwrap()),
             permissions: Permissions::for_git(),
+            exposure: None,
         }
     }
 

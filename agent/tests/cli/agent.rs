@@ -26,7 +26,7 @@ fn a_running_agent_is_described_reloaded_and_stopped() {
     assert_eq!(
         home.run(&["agent", "status", "--json"]).json(),
         json!({"schema": 1, "agent": {
-            "running": true, "pid": 4242, "version": "9.9.9", "socket": "/run/agent.sock", "locked": false, "started_by": "systemd",
+            "running": true, "pid": 4242, "version": "9.9.9", "socket": "/run/agent.sock", "locked": false, "started_by": "systemd", "exposed": 0,
         }})
     );
     let started = home.run(&["agent", "start"]);

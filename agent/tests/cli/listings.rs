@@ -26,7 +26,7 @@ fn status_lists_what_the_agent_knows() {
         home.run(&["status", "--json"]).json(),
         json!({
             "schema": 1,
-            "agent": {"running": true, "pid": 4242, "version": "9.9.9", "socket": "/run/agent.sock", "locked": false, "started_by": "systemd"},
+            "agent": {"running": true, "pid": 4242, "version": "9.9.9", "socket": "/run/agent.sock", "locked": false, "started_by": "systemd", "exposed": 0},
             "store": {"kind": "secret-service", "state": "ok"},
             "apps": [{
                 "name": "acme-bot", "host": "github.com", "app_id": 123_456, "client_id": null, "slug": "acme-bot",

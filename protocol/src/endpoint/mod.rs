@@ -8,6 +8,8 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::message::Label;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -19,6 +21,13 @@ use windows as platform;
 
 /// The environment variable that names another place.
 pub const SOCKET_VARIABLE: &str = "GHAPP_SOCKET";
+
+/// How the name of an exposed socket ends, wherever it is mounted: no agent is started behind one. It would serve everything that
+/// the rules allow, in the place of the few things that were exposed.
+pub const EXPOSED_NAME: &str = "exposed.sock";
+
+/// How the name of an exposed socket's directory begins; its label follows.
+pub const EXPOSED_PREFIX: &str = "exposed-";
 
 /// Where the agent listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +135,17 @@ impl Endpoint {
     pub fn prepare(&self) -> Result<(), EndpointError> {
         platform::prepare(&self.path)?;
         self.check()
+    }
+
+    /// Whether the name says that an agent exposed the socket.
+    pub fn is_exposed(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(EXPOSED_NAME))
+    }
+
+    /// Where this agent's exposed socket of that name is, unless another place is named: in a directory of its own, so that the
+    /// directory can be mounted. A mounted socket would be dead as soon as it is exposed anew.
+    pub fn exposed(&self, label: &Label) -> PathBuf {
+        self.path.with_file_name(format!("{EXPOSED_PREFIX}{label}")).join(EXPOSED_NAME)
     }
 
     /// The lock that a client holds while it starts an agent.

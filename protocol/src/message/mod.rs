@@ -5,6 +5,7 @@
 //! [`Call::Status`] and [`Call::Stop`] are frozen. Times are seconds since 1970, UTC.
 
 mod call;
+mod exposure;
 mod reply;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use call::{
     CreateApp, Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Unlock,
     Which,
 };
+pub use exposure::{Expose, ExposureStatus, GuestCall, Label, Unexpose, Unexposed};
 pub use reply::{
     AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
     Status, StoreStatus, TokenReply, Unlocked,
@@ -87,6 +89,16 @@ pub enum Call {
     Lock(Lock),
     /// Use keys again.
     Unlock(Unlock),
+    /// Open a further socket, for few repositories and for a time.
+    Expose(Box<Expose>),
+    /// Close such a socket.
+    Unexpose(Unexpose),
+    /// The exposed sockets, a page at a time.
+    Exposed {
+        /// Only sockets whose label comes behind this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Label>,
+    },
     /// A call that a newer client knows and this build does not.
     #[serde(other)]
     Unknown,
@@ -185,6 +197,18 @@ pub enum Reply {
     Locked(Locked),
     /// Keys are used again.
     Unlocked(Unlocked),
+    /// The further socket is open.
+    Exposed(Box<ExposureStatus>),
+    /// The further socket is closed.
+    Unexposed(Unexposed),
+    /// A page of exposed sockets.
+    Exposures {
+        /// In the order of their labels.
+        exposed: Vec<ExposureStatus>,
+        /// Whether there are more behind them.
+        #[serde(default)]
+        more: bool,
+    },
     /// It failed.
     Error(WireError),
     /// A reply that a newer agent knows and this build does not.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::LeaseId;
+use super::{Label, LeaseId};
 use crate::error::{ErrorCode, WireError};
 use crate::remote::{FullName, Host, RepositoryName};
 use crate::secret::{self, Secret};
@@ -107,6 +107,9 @@ pub struct LeaseStatus {
     pub hashed_token: TokenHash,
     /// Who asked for it first.
     pub requested_by: RequestedBy,
+    /// The exposed socket that it is for; nothing means the agent's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
 }
 
 /// Who asked. A process id and what it said its name was: a hint for people, never a proof.
@@ -212,6 +215,9 @@ pub struct Status {
     pub apps: Vec<AppStatus>,
     /// How many tokens are alive.
     pub leases: usize,
+    /// How many sockets are exposed.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub exposed: usize,
     /// What went wrong with the configuration, if it did; the agent then serves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_error: Option<String>,

@@ -68,6 +68,7 @@ fn scope(number: usize) -> TokenScope {
         installation: InstallationId(1),
         repositories: RepositorySet::One(RepositoryName::parse(&format!("r{number}")).unwrap()),
         permissions: Permissions::for_git(),
+        exposure: None,
     }
 }
 
@@ -162,7 +163,7 @@ impl World {
             Event::Erase(_) | Event::Retire(_) if self.tokens.is_empty() => {}
             Event::Erase(index) => {
                 let index = index % self.tokens.len();
-                self.cache.erase(&scope(0).host, &self.tokens[index].hash);
+                self.cache.erase(&scope(0).host, &self.tokens[index].hash, None);
                 self.tokens[index].gone = true;
             }
             Event::Retire(index) => {
