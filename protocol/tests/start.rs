@@ -94,6 +94,26 @@ fn no_socket_means_not_running_and_a_socket_without_listener_means_gone() {
 }
 
 #[test]
+fn a_request_that_an_ending_agent_left_unread_means_gone() {
+    let place = Place::new();
+    let listener = place.listen();
+    let waiting = || {
+        let mut descriptors = [rustix::event::PollFd::new(&listener, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut descriptors, None).unwrap();
+    };
+    thread::scope(|scope| {
+        let client = scope.spawn(|| place.ask(GENEROUS));
+        waiting(); // it is in the backlog, and its request on its way
+        let (unread, _) = listener.accept().unwrap();
+        let mut first = [0];
+        rustix::net::recv(&unread, &mut first, rustix::net::RecvFlags::PEEK).unwrap();
+        drop(unread);
+        let error = client.join().unwrap().unwrap_err();
+        assert!(matches!(error, ClientError::Gone), "{error:?}");
+    });
+}
+
+#[test]
 fn an_agent_that_accepts_and_never_answers_costs_no_more_than_the_deadline() {
     let place = Place::new();
     let listener = place.listen();

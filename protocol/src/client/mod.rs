@@ -49,7 +49,7 @@ impl Deadline {
 pub enum ClientError {
     /// There is no socket.
     NotRunning,
-    /// There is a socket and nobody listens.
+    /// There is a socket and nobody listens, or who listened ended before he had read our request.
     Gone,
     /// The deadline passed.
     Silent {
@@ -85,7 +85,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRunning => formatter.write_str("the agent is not running"),
-            Self::Gone => formatter.write_str("the agent's socket is there and nothing listens behind it"),
+            Self::Gone => formatter.write_str("the agent's socket is there and nobody answers behind it"),
             Self::Silent { connected: false } => formatter.write_str("the agent does not accept connections"),
             Self::Silent { connected: true } => formatter.write_str("the agent did not answer in time"),
             Self::Endpoint(error) => error.fmt(formatter),

@@ -23,9 +23,12 @@ pub(super) fn exchange(
     let left = deadline.left();
     let left = left.ok_or(ClientError::Silent { connected: true })?;
     stream.set_write_timeout(Some(left)).map_err(ClientError::Io)?;
-    stream.write_all(request).map_err(failed)?;
+    stream.write_all(request).map_err(unread)?;
     let mut header = [0; frame::HEADER];
-    read(&mut stream, &mut header, deadline)?;
+    read(&mut stream, &mut header, deadline).map_err(|error| match error {
+        ClientError::Io(error) => unread(error),
+        error => error,
+    })?;
     let length = frame::length(header).map_err(ClientError::Garbled)?;
     let mut body = Zeroizing::new(vec![0; length]);
     read(&mut stream, &mut body, deadline)?;
@@ -121,6 +124,15 @@ fn read(stream: &mut UnixStream, buffer: &mut [u8], deadline: Deadline) -> Resul
         }
     }
     Ok(())
+}
+
+/// A connection that is reset before an answer has begun was closed with our request unread: it waited in the backlog of an agent
+/// that was ending. Nothing of it has been done, so it can be asked of the next one.
+fn unread(error: io::Error) -> ClientError {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ClientError::Gone,
+        _ => failed(error),
+    }
 }
 
 fn failed(error: io::Error) -> ClientError {
