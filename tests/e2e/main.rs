@@ -19,6 +19,7 @@ mod doctor;
 mod encrypted_file;
 mod extra_sockets;
 mod fresh_tokens;
+mod guarantees;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;
 mod hosts;
