@@ -36,6 +36,7 @@ fn the_documented_example_is_understood() {
         min_ttl = "10m"
         revoke_on_stop = false
         lock_after = "8h"
+        lock_with_screen = true
         idle_exit = "never"
         [[app]]
         name = "acme-bot"
@@ -57,6 +58,7 @@ fn the_documented_example_is_understood() {
     assert_eq!(config.apps[0].store, StoreKind::Keyring);
     assert_eq!(config.rules.len(), 1);
     assert_eq!(config.agent.lock_after, Some(Duration::from_secs(8 * 3600)));
+    assert!(config.agent.lock_with_screen);
     assert_eq!(read("[agent]\nlock_after = \"never\"\n").unwrap().agent.lock_after, None);
 }
 

@@ -97,6 +97,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["agent/src/main.rs"]),
     ("widestring", &["agent/src/lifecycle/listener/windows.rs"]),
     ("windows_native_keyring_store", &["agent/src/keystore/"]),
+    ("zbus", &["agent/src/lifecycle/screen_lock.rs"]),
     ("zbus_secret_service_keyring_store", &["agent/src/keystore/"]),
 ];
 

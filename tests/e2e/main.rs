@@ -39,6 +39,8 @@ mod places;
 mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;
+#[cfg(target_os = "linux")] // logind is there only
+mod screen_lock;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod secrets;
 mod session_modes;

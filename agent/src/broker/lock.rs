@@ -34,6 +34,18 @@ impl Broker {
         self.lock_because("signal");
     }
 
+    /// Whether it is to lock when the screen is locked. Read when the agent starts.
+    #[cfg(target_os = "linux")]
+    pub fn locks_with_screen(&self) -> bool {
+        self.state().config.agent.lock_with_screen
+    }
+
+    /// Locks because the screen was locked.
+    #[cfg(target_os = "linux")]
+    pub fn lock_with_screen(&self) {
+        self.lock_because("screen lock");
+    }
+
     /// Locks when nobody has needed a token or a key for as long as the configuration says.
     pub fn lock_if_unused(&self) {
         let now = self.clock.now();

@@ -118,6 +118,7 @@ struct RawAgent {
     min_ttl: Option<Spanned<String>>,
     revoke_on_stop: bool,
     lock_after: Option<Spanned<String>>,
+    lock_with_screen: Option<Spanned<bool>>,
     idle_exit: Option<Spanned<String>>,
 }
 
@@ -224,6 +225,13 @@ fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
         settings.lock_after = Some(after.ok_or_else(|| {
             mistake(lock_after, "lock_after must be \"never\" or a time of at least a second, such as \"8h\"")
         })?);
+    }
+    if let Some(with_screen) = &raw.lock_with_screen {
+        // Where nobody tells, a promise to lock would be a lie.
+        if *with_screen.get_ref() && !cfg!(target_os = "linux") {
+            return Err(mistake(with_screen, "lock_with_screen needs logind, which is on Linux only"));
+        }
+        settings.lock_with_screen = *with_screen.get_ref();
     }
     if let Some(idle_exit) = raw.idle_exit.as_ref().filter(|idle_exit| idle_exit.get_ref() != "never") {
         let time = duration(idle_exit.get_ref()).filter(|time| *time >= MIN_IDLE_EXIT);

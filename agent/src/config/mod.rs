@@ -34,6 +34,8 @@ pub struct Settings {
     pub revoke_on_stop: bool,
     /// Lock when nobody has needed a token for that long; `None` is never.
     pub lock_after: Option<Duration>,
+    /// Lock when the session's screen is locked (Linux with logind).
+    pub lock_with_screen: bool,
     /// End when nobody has asked for so long; nothing means never.
     pub idle_exit: Option<Duration>,
 }
@@ -41,7 +43,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         // git-lfs keeps a token for as long as it runs, and a long clone sends several requests with one.
-        Self { min_ttl: Duration::from_secs(600), revoke_on_stop: false, lock_after: None, idle_exit: None }
+        Self {
+            min_ttl: Duration::from_secs(600),
+            revoke_on_stop: false,
+            lock_after: None,
+            lock_with_screen: false,
+            idle_exit: None,
+        }
     }
 }
 

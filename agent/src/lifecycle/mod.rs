@@ -5,6 +5,8 @@ mod detach;
 mod listener;
 mod patron;
 mod ready;
+#[cfg(target_os = "linux")]
+mod screen_lock;
 mod signals;
 
 use std::future::Future;
@@ -120,6 +122,10 @@ where
     let stores = KeyStores::new(directories);
     let broker = Arc::new(Broker::new(config_file, stores, audit, Arc::new(SystemClock)));
     signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
+    #[cfg(target_os = "linux")]
+    if broker.locks_with_screen() {
+        screen_lock::watch(Arc::clone(&broker));
+    }
     let listener::Bound { listener, place } = bound;
     let mut place = place.publish().map_err(listen)?;
     info!(%endpoint, started_by, "listening");
