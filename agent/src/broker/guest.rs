@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use ghapp_protocol::TOKEN_USERNAME;
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{Erase, Get, Lease, Reply};
+use ghapp_protocol::message::{Erase, Get, Reply};
 use ghapp_protocol::remote::FullName;
 
 use super::explain::exposed;
 use super::scope::within_bounds;
 use super::serve::{Wanted, configured, with_rule};
-use super::{Broker, Served, explain, new_record, note};
+use super::{Broker, Served, explain, new_record};
 use crate::audit::Record;
 use crate::config::Config;
 use crate::model::{Caller, Exposure, OnFailure, Reach, RepositorySet};
@@ -23,21 +22,8 @@ impl Broker {
         let mut record = guest_record("get", exposure, caller, self);
         record.host = Some(get.host.to_string());
         record.repository = get.repository.as_ref().map(ToString::to_string);
-        let reply = match self.serve_guest(exposure, &get, caller, &mut record).await {
-            Ok(Some(served)) => {
-                note(&mut record, &served);
-                let token = &served.lease.minted.token;
-                Reply::Lease(Lease {
-                    username: TOKEN_USERNAME.to_owned(),
-                    token: token.secret.clone(),
-                    expires_at: token.expires_at,
-                })
-            }
-            Ok(None) => Reply::NoMatch {},
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
+        let outcome = self.serve_guest(exposure, &get, caller, &mut record).await;
+        self.answer_git(outcome, record, started)
     }
 
     /// Drops a token that a server refused, if it was given out over this socket. Whether there is such a token elsewhere is not told.

@@ -178,6 +178,11 @@ impl Broker {
         record.host = Some(get.host.to_string());
         record.repository = get.repository.as_ref().map(ToString::to_string);
         let outcome = self.serve(&get, caller, &mut record).await;
+        self.answer_git(outcome, record, started)
+    }
+
+    /// What git gets, and the line about it.
+    fn answer_git(&self, outcome: Result<Option<Served>, WireError>, mut record: Record, started: Moment) -> Reply {
         let reply = match outcome {
             Ok(Some(served)) => {
                 note(&mut record, &served);
