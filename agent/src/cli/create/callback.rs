@@ -30,6 +30,8 @@ use super::visitor;
 const MAX_CONNECTIONS: usize = 16;
 /// How long one connection may last, with one request and its answer.
 const CONNECTION: Duration = Duration::from_secs(10);
+/// The wait after a connection that could not be taken. Without one the loop would spin for as long as all files are open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Most that is read of a request: its line and headers. A browser's have about one kilobyte.
 const MAX_REQUEST: usize = 16 * 1024;
 /// Most headers of a request.
@@ -90,7 +92,7 @@ async fn accept(listener: &TcpListener, door: &Arc<Door>, outcomes: mpsc::Sender
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         let Ok((stream, visitor)) = listener.accept().await else {
             // It concerns a visitor who went away, or all files are open; then somebody else has to close one first.
-            tokio::task::yield_now().await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         if visitor::is_another_user(visitor, door.here) {
