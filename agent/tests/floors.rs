@@ -114,6 +114,7 @@ const EXPOSING: Places = &[
     ("agent/src/broker/create.rs", "reads the key that GitHub made"),
     ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
     ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
+    ("agent/src/cli/exec.rs", "gives the command the token that it was asked for"),
     ("agent/src/cli/login.rs", "encodes the key for the agent"),
     ("agent/src/cli/token.rs", "prints the token that was asked for"),
     ("agent/src/github/calls.rs", "makes a path of a manifest's code"),

@@ -1,5 +1,6 @@
 //! The command line: names, flags and help texts. Owns the clap crate's derive.
 
+mod exec;
 mod expose;
 mod login;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ghapp_protocol::remote::{Host, Owner};
 
+pub(super) use exec::Exec;
 pub(super) use expose::{Expose, Unexpose};
 pub(super) use login::Login;
 
@@ -90,6 +92,8 @@ pub(super) enum Command {
     Doctor(Doctor),
     /// Print a token
     Token(Token),
+    /// Run a command with a token in its environment
+    Exec(Exec),
     /// List live tokens; never the tokens themselves
     Leases(Form),
     /// Kill tokens at GitHub
@@ -204,6 +208,16 @@ pub(super) struct Token {
     /// Print the token even on a terminal
     #[arg(long)]
     pub(super) show: bool,
+    #[command(flatten)]
+    pub(super) scope: TokenScope,
+    /// Print an HTTP header instead of the bare token
+    #[arg(long, conflicts_with = "json")]
+    pub(super) header: bool,
+}
+
+/// What a token is to be good for.
+#[derive(Debug, Args)]
+pub(super) struct TokenScope {
     /// What it may do, such as contents=read,issues=write
     #[arg(long, value_name = "NAME=LEVEL,..")]
     pub(super) permissions: Option<String>,
@@ -213,9 +227,6 @@ pub(super) struct Token {
     /// Least life left, such as 10m
     #[arg(long, value_name = "TIME")]
     pub(super) min_ttl: Option<String>,
-    /// Print an HTTP header instead of the bare token
-    #[arg(long, conflicts_with = "json")]
-    pub(super) header: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,9 +13,11 @@ mod config;
 mod connection;
 mod create;
 mod doctor;
+mod exec;
 mod expose;
 mod failure;
 mod git_config;
+mod in_place;
 mod installing;
 mod json;
 mod leases;
@@ -73,9 +75,11 @@ pub fn main() -> ExitCode {
         _ => Volume::Normal,
     };
     let output = Output::new(volume, global.color);
+    // Every other code is one that the command may end with.
+    let own_code = matches!(command, Command::Exec(_)).then_some(exec::NOT_RUN);
     run(&global, command, &output).unwrap_or_else(|error| {
         output.failure(&error);
-        ExitCode::from(error.code.exit())
+        ExitCode::from(own_code.unwrap_or(error.code.exit()))
     })
 }
 
@@ -134,6 +138,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Which(which) => which::run(&session, &which)?,
         Command::Doctor(doctor) => return doctor::run(&session, global, &doctor),
         Command::Token(token) => token::run(&session, &token)?,
+        Command::Exec(exec) => return exec::run(&session, &exec),
         Command::Leases(form) => leases::run(&session, form)?,
         Command::Revoke(revoke) => revoke::run(&session, &revoke)?,
         Command::Lock(arguments) => lock::lock(&session, &arguments)?,

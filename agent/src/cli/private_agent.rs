@@ -6,19 +6,12 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
+use ghapp_protocol::client::Deadline;
 use ghapp_protocol::endpoint::{Endpoint, SOCKET_VARIABLE};
-use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::start::{self, NO_AUTOSTART_VARIABLE};
-use ghapp_protocol::{client::Deadline, hardening};
 
-use super::agent::replace_process;
 use super::failure::CliError;
-use super::{CONFIG_VARIABLE, Session};
-
-/// Exit code when the command cannot be run, as shells have it.
-const CANNOT_RUN: u8 = 126;
-/// Exit code when there is no such command, as shells have it.
-const NOT_FOUND: u8 = 127;
+use super::{CONFIG_VARIABLE, Session, in_place};
 
 pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCode, CliError> {
     let (program, arguments) = command.split_first().ok_or_else(|| CliError::usage("there is no command to run"))?;
@@ -39,13 +32,7 @@ pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCod
     }
     // The agent removes it.
     let _ = directory.keep();
-    hardening::release_command();
-    replace_process(command).or_else(|error| {
-        let cause = format!("cannot run {}: {error}", program.display());
-        session.output.failure(&CliError::new(ErrorCode::File, cause));
-        let not_found = error.kind() == std::io::ErrorKind::NotFound;
-        Ok(ExitCode::from(if not_found { NOT_FOUND } else { CANNOT_RUN }))
-    })
+    Ok(in_place::run(session.output, command))
 }
 
 fn private_directory(parent: &std::path::Path) -> std::io::Result<tempfile::TempDir> {

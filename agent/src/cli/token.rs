@@ -10,7 +10,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Session;
-use super::arguments::Token;
+use super::arguments::{Token, TokenScope};
 use super::failure::{CliError, LOG_IN};
 use super::json::{Repositories, SCHEMA, Time};
 use super::target::Target;
@@ -29,34 +29,54 @@ struct TokenOutput<'a> {
 pub(super) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliError> {
     // Before anything is minted.
     guard_terminal(session.output.is_terminal(), arguments.show)?;
-    let permissions = arguments.permissions.as_deref().map(permissions).transpose()?;
-    let repositories = arguments.repositories.iter().map(|name| repository(name));
-    let repositories = repositories.collect::<Result<_, _>>()?;
-    let min_ttl = arguments.min_ttl.as_deref().map(|text| seconds("--min-ttl", text)).transpose()?;
-    let Target { host, full_name } = Target::of(arguments.target.as_deref(), "ghapp token")?;
-    let named = match &host {
-        Some(host) => format!("{host}/{full_name}"),
-        None => full_name.to_string(),
-    };
-    let login = match &host {
-        Some(host) => format!("run: ghapp login --pem FILE --app-id N --host {host}"),
-        None => LOG_IN.to_owned(),
-    };
+    let scope = Scope::parse(&arguments.scope)?;
+    let target = Target::of(arguments.target.as_deref(), "ghapp token")?;
+    print(session, arguments, &ask(session, &scope, &target)?)
+}
+
+/// What a token is to be good for, as the agent understands it.
+pub(super) struct Scope {
+    permissions: BTreeMap<String, String>,
+    repositories: Vec<RepositoryName>,
+    /// Seconds.
+    min_ttl: Option<u64>,
+}
+
+impl Scope {
+    pub(super) fn parse(arguments: &TokenScope) -> Result<Self, CliError> {
+        let repositories = arguments.repositories.iter().map(|name| repository(name));
+        Ok(Self {
+            permissions: arguments.permissions.as_deref().map(permissions).transpose()?.unwrap_or_default(),
+            repositories: repositories.collect::<Result<_, _>>()?,
+            min_ttl: arguments.min_ttl.as_deref().map(|text| seconds("--min-ttl", text)).transpose()?,
+        })
+    }
+}
+
+/// Asks the agent for a token.
+pub(super) fn ask(session: &Session<'_>, scope: &Scope, target: &Target) -> Result<TokenReply, CliError> {
+    let Target { host, full_name } = target;
     let reply = session.agent.ask_slow(Call::Token(TokenCall {
-        host,
-        repository: full_name,
-        repositories,
-        permissions: permissions.unwrap_or_default(),
-        min_ttl,
+        host: host.clone(),
+        repository: full_name.clone(),
+        repositories: scope.repositories.clone(),
+        permissions: scope.permissions.clone(),
+        min_ttl: scope.min_ttl,
         app: session.app.as_ref().map(ToString::to_string),
     }))?;
     match reply {
-        Reply::Token(token) => print(session, arguments, &token),
-        Reply::NoMatch {} => {
-            Err(CliError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {named}")).hint(login))
-        }
+        Reply::Token(token) => Ok(*token),
+        Reply::NoMatch {} => Err(no_app(target)),
         _ => Err(session.agent.unexpected()),
     }
+}
+
+fn no_app(Target { host, full_name }: &Target) -> CliError {
+    let (named, login) = match host {
+        Some(host) => (format!("{host}/{full_name}"), format!("run: ghapp login --pem FILE --app-id N --host {host}")),
+        None => (full_name.to_string(), LOG_IN.to_owned()),
+    };
+    CliError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {named}")).hint(login)
 }
 
 fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result<(), CliError> {

@@ -1,0 +1,34 @@
+//! The command line of `ghapp exec`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::TokenScope;
+
+#[derive(Debug, Args)]
+#[command(long_about = ABOUT, after_help = EXIT_CODES)]
+pub(in crate::cli) struct Exec {
+    /// The repository; the origin of the current directory when left out
+    #[arg(value_name = "OWNER/REPO|URL")]
+    pub(in crate::cli) target: Option<String>,
+    #[arg(short = 'e', long = "env", value_name = "VAR[=OWNER/REPO]")]
+    #[arg(help = "Put the token into this variable instead of GH_TOKEN, or one for that repository; can be repeated")]
+    pub(in crate::cli) variables: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) scope: TokenScope,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(in crate::cli) command: Vec<OsString>,
+}
+
+const ABOUT: &str = "\
+Run a command with a token in its environment
+
+ghapp becomes the command, so signals and the exit code are the command's own. A token lives for an hour at most.
+GH_TOKEN, GITHUB_TOKEN and the like that are there already are not passed on.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  the command's own; 111 there is no token and the command did not run,
+  126 it cannot be run, 127 there is no such command, 2 this command line makes no sense";

@@ -1,0 +1,27 @@
+//! Becomes the command of another, so that signals, job control and the exit code are that command's own.
+
+use std::io::ErrorKind;
+use std::process::{Command, ExitCode};
+
+use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::hardening;
+
+use super::agent::replace_process;
+use super::failure::CliError;
+use super::output::Output;
+
+/// Exit code when the command cannot be run, as shells have it.
+const CANNOT_RUN: u8 = 126;
+/// Exit code when there is no such command, as shells have it.
+const NOT_FOUND: u8 = 127;
+
+/// Returns only when the command cannot be run, which is said, or where a process cannot be replaced.
+pub(super) fn run(output: &Output, command: Command) -> ExitCode {
+    let program = command.get_program().to_owned();
+    hardening::release_command();
+    replace_process(command).unwrap_or_else(|error| {
+        let cause = format!("cannot run {}: {error}", program.display());
+        output.failure(&CliError::new(ErrorCode::File, cause));
+        ExitCode::from(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN })
+    })
+}
