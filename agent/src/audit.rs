@@ -55,6 +55,12 @@ pub struct Record {
     /// As which App.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
+    /// About which of its keys, as a fingerprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Which key signs instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_key: Option<String>,
     /// By which rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,

@@ -11,7 +11,7 @@
 //! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
 //! 3  broker                                    the use case; the only place where both wings meet
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
-//!    token patience attempts                 socket_file
+//!    token patience attempts refused_keys    socket_file
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
 //! 1  model    clock    regular_file    memory   nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
@@ -33,6 +33,7 @@ pub mod model;
 pub mod numbers;
 pub mod patience;
 pub mod policy;
+pub mod refused_keys;
 pub mod regular_file;
 pub mod server;
 pub mod signer;

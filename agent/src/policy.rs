@@ -120,6 +120,7 @@ mod tests {
             installation: None,
             store: StoreKind::Memory,
             key: None,
+            more_keys: Vec::new(),
         };
         [("acme-bot", 1), ("ci-bot", 2)].map(app).into()
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ghapp_agent::config::{Config, add_app, load, parse, remove_app};
-use ghapp_agent::model::{AppName, StoreKind};
+use ghapp_agent::config::{Config, EditError, add_app, change_keys, load, parse, remove_app};
+use ghapp_agent::model::{App, AppName, Fingerprint, StoreKind};
 
 const APP: &str = "[[app]]\nname = \"bot\"\napp_id = 1\n";
 
@@ -89,6 +89,21 @@ fn every_mistake_has_its_place_and_the_nearest_valid_word() {
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"encryptedfile\"\n", "mean \"encrypted-file\"?");
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = ^\"keyrings\"\n", "mean \"keyring\"?");
     mistake("[[app]]\nname = \"bot\"\napp_id = 1\nkey = ^\"MD5:1\"\n", "fingerprint");
+    let (one, two) =
+        ("SHA256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "SHA256:Lxz0bMfkKB4fQvRcBPuCC3bS8Sx1FgTyUWC8sIBxNZI=");
+    mistake(&format!("{APP}more_keys = [^\"{one}\"]\n"), "needs key");
+    mistake(&format!("{APP}key = \"{one}\"\nmore_keys = [\"{two}\", ^\"{one}\"]\n"), "there already");
+    mistake(&format!("{APP}key = \"{one}\"\nmore_keys = [^\"MD5:1\"]\n"), "fingerprint");
+    mistake(&format!("{APP}key = \"{one}\"\nmore_keys = ^\"{two}\"\n"), "invalid type");
+    mistake(
+        &format!("{APP}signer = \"credentials-dir\"\nkey = \"{one}\"\nmore_keys = [^\"{two}\"]\n"),
+        "holds one key",
+    );
+    let numbered = |number: usize| format!("\"{}{number}=\"", &one[..one.len() - 2]);
+    let full = (1..App::MAX_KEYS).map(numbered).collect::<Vec<_>>().join(", ");
+    let keys = format!("{APP}key = \"{one}\"\nmore_keys = [{full}");
+    assert_eq!(read(&format!("{keys}]\n")).unwrap().apps[0].keys().count(), App::MAX_KEYS);
+    mistake(&format!("{keys}, ^\"{two}\"]\n"), "at most 4 keys");
     mistake(&format!("{APP}[[app]]\nname = ^\"bot\"\napp_id = 2\n"), "two Apps");
     mistake(&format!("{APP}[[rule]]\nmatch = ^\"github.com/acme\"\napp = \"bot\"\n"), "match must look like");
     mistake(&format!("{APP}[[rule]]\nmatch = ^\"github.com/*\"\n"), "needs an app");
@@ -128,6 +143,34 @@ fn adding_and_removing_an_app_leaves_the_rest_of_the_file_alone() {
     let left = std::fs::read_to_string(&path).unwrap();
     assert!(left.starts_with("# first\n[agent]\nmin_ttl = \"5m\" # short\n"), "{left}");
     assert!(!left.contains("[[app]]"), "{left}");
+}
+
+#[test]
+fn changing_keys_touches_nothing_else() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("config.toml");
+    let text = "# first\n[[app]]\nname = \"bot\" # mine\nclient_id = \"Iv23li\"\n\n[[app]]\nname = \"other\"\napp_id = 2 # his\n";
+    std::fs::write(&path, text).unwrap();
+    let bot = AppName::parse("bot").unwrap();
+    let key = |number: u8| {
+        let text = format!("SHA256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa{number}=");
+        Fingerprint::parse(&text).unwrap()
+    };
+    let change = |edit: &dyn Fn(&mut Vec<Fingerprint>)| {
+        let config = change_keys(&path, &bot, edit).unwrap().write().unwrap();
+        assert_eq!(load(&path).unwrap(), config);
+        config.app(&bot).unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(change(&|keys| keys.push(key(1))), [key(1)]);
+    assert_eq!(change(&|keys| keys.insert(0, key(2))), [key(2), key(1)]);
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written.contains(&format!("key = \"{}\"\nmore_keys = [\"{}\"]\n", key(2), key(1))), "{written}");
+    assert!(written.contains("# mine") && written.ends_with("app_id = 2 # his\n"), "{written}");
+    assert_eq!(written.lines().count(), text.lines().count() + 2, "{written}");
+    assert_eq!(change(&|keys| keys.retain(|other| *other != key(2))), [key(1)]);
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("more_keys"));
+    let gone = change_keys(&path, &AppName::parse("nobody").unwrap(), |_| {});
+    assert!(matches!(gone, Err(EditError::Gone { .. })));
 }
 
 #[test]

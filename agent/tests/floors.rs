@@ -47,8 +47,8 @@ fn floor(module: &str) -> Option<u8> {
     match module {
         "model" | "clock" | "regular_file" | "memory" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
-        "policy" | "installation" | "numbers" | "patience" | "attempts" | "token" | "audit" | "config" | "github"
-        | "keystore" | "lineage" | "signer" | "socket_file" => Some(2),
+        "policy" | "installation" | "numbers" | "patience" | "attempts" | "refused_keys" | "token" | "audit"
+        | "config" | "github" | "keystore" | "lineage" | "signer" | "socket_file" => Some(2),
         "broker" => Some(3),
         "cli" | "server" | "lifecycle" => Some(4),
         _ => None,
@@ -115,7 +115,7 @@ const EXPOSING: Places = &[
     ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
     ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
     ("agent/src/cli/exec.rs", "gives the command the token that it was asked for"),
-    ("agent/src/cli/login.rs", "encodes the key for the agent"),
+    ("agent/src/cli/pem.rs", "encodes the key for the agent"),
     ("agent/src/cli/token.rs", "prints the token that was asked for"),
     ("agent/src/github/calls.rs", "makes a path of a manifest's code"),
     ("agent/src/github/client.rs", "writes the Authorization header"),

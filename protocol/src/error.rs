@@ -38,6 +38,12 @@ macro_rules! error_codes {
                 match self { $(Self::$code => $id,)* Self::Unknown => "E00" }
             }
 
+            /// Its name on the wire.
+            pub fn word(self) -> String {
+                // Every variant has one: serde writes a unit variant as a string.
+                serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+            }
+
             /// The exit code of `ghapp`.
             pub const fn exit(self) -> u8 {
                 match self { $(Self::$code => $exit,)* Self::Unknown => 1 }
@@ -157,6 +163,12 @@ error_codes! {
     WrongPassphrase = "E56", exit 4, Stop;
     /// There were too many wrong passphrases; the agent looks at no other for some time.
     TooManyPassphrases = "E57", exit 4, Stop;
+    /// No key of the App has that fingerprint here.
+    UnknownKey = "E60", exit 1, NextHelper;
+    /// The App's only key cannot be removed: the App would be of no use.
+    LastKey = "E61", exit 1, NextHelper;
+    /// The App has as many keys here as it can have.
+    TooManyKeys = "E62", exit 1, NextHelper;
 }
 
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.

@@ -27,6 +27,7 @@ mod hosts;
 #[cfg(target_os = "linux")] // only Linux keeps keys in the kernel
 mod kernel_keyring;
 mod keyring;
+mod keys;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod limits;
 mod lock;

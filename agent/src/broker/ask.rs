@@ -1,5 +1,5 @@
-//! One call of GitHub's API, made with patience: signed, signed anew when the clock is wrong, repeated when GitHub stumbles, and
-//! not made at all while GitHub asks us to wait.
+//! One call of GitHub's API, made with patience: signed, signed anew when the clock is wrong or with the next key when this one is
+//! refused, repeated when GitHub stumbles, and not made at all while GitHub asks us to wait.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +9,10 @@ use ghapp_protocol::error::WireError;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Broker, explain, panicked, stores};
+use super::{Broker, explain, new_record, panicked, stores};
 use crate::github::GitHubError;
 use crate::keystore::Found;
-use crate::model::{App, AppJwt};
+use crate::model::{App, AppJwt, Caller, Fingerprint};
 use crate::patience;
 use crate::signer;
 
@@ -24,10 +24,96 @@ pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GitHubErr
 
 impl Broker {
     /// Makes a call that needs an app JWT. The outer error is ours (no key, no patience); the inner one is GitHub's last word.
+    ///
+    /// When GitHub refuses the key, the App's others are tried once each. The one that is accepted signs from then on.
     pub(super) async fn ask<'a, T>(
         self: &'a Arc<Self>,
         app: &'a App,
-        call: impl Fn(AppJwt) -> Pending<'a, T> + Send,
+        call: impl Fn(AppJwt) -> Pending<'a, T> + Send + Sync,
+    ) -> Result<Result<T, GitHubError>, WireError> {
+        let order = self.order(app);
+        let outcome = self.round(app, &order, &call).await;
+        if matches!(outcome, Err(_) | Ok(Err(GitHubError::KeyRefused))) {
+            // Somebody may have changed the App's keys meanwhile: the ones that it has now get one round.
+            let now = self.order(app);
+            if now != order {
+                return self.round(app, &now, &call).await;
+            }
+        }
+        outcome
+    }
+
+    /// An App's keys in the order in which they are tried, as they are now: `app` may be from before a rotation.
+    pub(super) fn order(&self, app: &App) -> Vec<Fingerprint> {
+        let state = self.state();
+        let same = |now: &&App| now.host == app.host && now.issuer() == app.issuer() && now.store == app.store;
+        state.refused_keys.order(state.config.app(&app.name).filter(same).unwrap_or(app))
+    }
+
+    /// Makes a call with one key after the other, until GitHub accepts one.
+    async fn round<'a, T>(
+        self: &'a Arc<Self>,
+        app: &'a App,
+        order: &[Fingerprint],
+        call: &(impl Fn(AppJwt) -> Pending<'a, T> + Send + Sync),
+    ) -> Result<Result<T, GitHubError>, WireError> {
+        let (first, others) = order.split_first().ok_or_else(|| explain::no_key(app))?;
+        let outcome = self.ask_with(app, first, call).await?;
+        if is_accepted(&outcome) {
+            self.heard(app, first, &[]);
+        }
+        if !matches!(outcome, Err(GitHubError::KeyRefused)) {
+            return Ok(outcome);
+        }
+        let mut refused = vec![first];
+        for next in others {
+            self.unlocked()?;
+            match self.ask_with(app, next, call).await {
+                Ok(Err(GitHubError::KeyRefused)) => refused.push(next),
+                Ok(later) => {
+                    if is_accepted(&later) {
+                        self.heard(app, next, &refused);
+                    }
+                    return Ok(later);
+                }
+                // It is not to be had; that the first was refused says more.
+                Err(error) => info!(app = %app.name, key = %next, %error, "the next key cannot sign"),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Takes note of which key GitHub accepts, and says so when another one was to sign.
+    pub(super) fn heard(&self, app: &App, accepted: &Fingerprint, refused: &[&Fingerprint]) {
+        let news: Vec<_> = {
+            let mut state = self.state();
+            state.refused_keys.accept(&app.name, accepted);
+            let news = refused.iter().filter(|key| state.refused_keys.refuse(&app.name, key));
+            let news: Vec<_> = news.copied().cloned().collect();
+            for key in &news {
+                state.jwts.remove(&(app.name.clone(), key.clone()));
+            }
+            news
+        };
+        for key in news {
+            warn!(app = %app.name, %key, next = %accepted, "GitHub refuses a key, and accepts another one of the App");
+            let now = self.clock.now();
+            let mut record = new_record("key_refused", &Caller::default(), now);
+            "refused".clone_into(&mut record.outcome);
+            record.host = Some(app.host.to_string());
+            record.app = Some(app.name.to_string());
+            record.key = Some(key.to_string());
+            record.next_key = Some(accepted.to_string());
+            self.write(record, now);
+        }
+    }
+
+    /// Makes a call with one of an App's keys.
+    pub(super) async fn ask_with<'a, T>(
+        self: &'a Arc<Self>,
+        app: &'a App,
+        key: &Fingerprint,
+        call: &(impl Fn(AppJwt) -> Pending<'a, T> + Send + Sync),
     ) -> Result<Result<T, GitHubError>, WireError> {
         let mut attempts = 0;
         let mut corrected = false;
@@ -37,7 +123,7 @@ impl Broker {
             if let Some(until) = self.state().breakers.waits_until(&app.name, now) {
                 return Err(explain::github(&GitHubError::RateLimited { until: Some(until) }, app));
             }
-            let outcome = call(self.jwt(app).await?).await;
+            let outcome = call(self.jwt(app, key).await?).await;
             match &outcome {
                 // The clock is wrong: once, and only if GitHub told the time. A second refusal is final.
                 Err(GitHubError::Clock { server_time: Some(server_time) }) if !corrected => {
@@ -67,35 +153,35 @@ impl Broker {
         warn!(app = %app.name, skew, "this machine's clock differs from GitHub's");
         let mut state = self.state();
         state.skew.insert(app.name.clone(), skew);
-        state.jwts.remove(&app.name);
+        state.forget_jwts(&app.name);
     }
 
-    /// An app JWT: the one at hand, or signed once for all who ask.
-    async fn jwt(self: &Arc<Self>, app: &App) -> Result<AppJwt, WireError> {
+    /// An app JWT of that key: the one at hand, or signed once for all who ask.
+    async fn jwt(self: &Arc<Self>, app: &App, key: &Fingerprint) -> Result<AppJwt, WireError> {
         let server_now = self.server_now(app);
-        let at_hand = self.state().jwts.get(&app.name).cloned();
+        let which = (app.name.clone(), key.clone());
+        let at_hand = self.state().jwts.get(&which).cloned();
         if let Some(jwt) = at_hand.filter(|jwt| jwt.expires_at - server_now > JWT_MARGIN) {
             return Ok(jwt);
         }
         let (outcome, _) = self
             .jwts
-            .join(app.name.clone(), || {
-                let (broker, app) = (Arc::clone(self), app.clone());
-                async move { broker.sign(&app).await }
+            .join(which, || {
+                let (broker, app, key) = (Arc::clone(self), app.clone(), key.clone());
+                async move { broker.sign(&app, &key).await }
             })
             .await;
         outcome.unwrap_or_else(|| Err(panicked()))
     }
 
     /// Reads the key, signs, and lets go of the key.
-    pub(super) async fn sign(&self, app: &App) -> Result<AppJwt, WireError> {
-        let place = app.key_place().ok_or_else(|| explain::no_key(app))?;
+    pub(super) async fn sign(&self, app: &App, fingerprint: &Fingerprint) -> Result<AppJwt, WireError> {
+        let place = app.place_of(fingerprint);
         let key = match self.stores.load(&place).await.map_err(|error| stores::explain(&error, app))? {
             Found::Key(key) => key,
             Found::File(file) => signer::from_file(&file).map_err(|_| explain::damaged_key(app))?,
         };
-        let fingerprint = signer::fingerprint(&key).map_err(|_| explain::damaged_key(app))?;
-        if fingerprint != place.id.fingerprint {
+        if signer::fingerprint(&key).map_err(|_| explain::damaged_key(app))? != *fingerprint {
             return Err(explain::damaged_key(app)); // somebody put another key under our name
         }
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
@@ -104,8 +190,8 @@ impl Broker {
         if state.locked {
             return Err(explain::locked()); // while the keyring was asked
         }
-        if state.keeps_jwts_of(app) {
-            state.jwts.insert(app.name.clone(), jwt.clone());
+        if state.keeps_jwts_of(app, fingerprint) {
+            state.jwts.insert((app.name.clone(), fingerprint.clone()), jwt.clone());
         }
         Ok(jwt)
     }
@@ -118,6 +204,11 @@ impl Broker {
     pub(super) fn skew(&self, app: &App) -> i64 {
         self.state().skew.get(&app.name).copied().unwrap_or(0)
     }
+}
+
+/// Whether GitHub accepted the key, whatever it said to the question.
+fn is_accepted<T>(outcome: &Result<T, GitHubError>) -> bool {
+    outcome.as_ref().err().is_none_or(GitHubError::is_behind_the_key)
 }
 
 /// Makes a call of a future.

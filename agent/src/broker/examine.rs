@@ -34,10 +34,18 @@ impl Broker {
         self.needed();
         self.unlocked()?;
         // A JWT at hand would hide that the key has gone since.
-        let key = self.sign(app).await.err();
+        let signing = self.state().refused_keys.signing(app).ok_or_else(|| explain::no_key(app));
+        let key = match signing {
+            Ok(signing) => self.sign(app, &signing).await.err(),
+            Err(error) => Some(error),
+        };
         let (reach, skew) = self.reach(app).await;
-        let refused = if key.is_none() && reach.is_none() { self.introduce(app).await } else { None };
-        Ok(Examined { api_url: app.api_url.as_str().to_owned(), key, reach, skew, refused })
+        let (mut refused, mut other_keys) = (None, Vec::new());
+        if key.is_none() && reach.is_none() {
+            refused = self.introduce(app).await;
+            other_keys = self.other_keys(app).await;
+        }
+        Ok(Examined { api_url: app.api_url.as_str().to_owned(), key, reach, skew, refused, other_keys })
     }
 
     /// Why the API cannot be reached, and how far its clock is from ours.

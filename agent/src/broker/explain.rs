@@ -9,7 +9,8 @@ use super::login::UNNAMED;
 use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
 use crate::model::{
-    ApiUrl, App, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope, shell_word,
+    ApiUrl, App, AppName, Fingerprint, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope,
+    shell_word,
 };
 
 /// A time as people and programs read it.
@@ -25,7 +26,7 @@ pub(super) fn config(error: &str) -> WireError {
 pub(super) fn edit(error: &EditError) -> WireError {
     match error {
         EditError::Config(error) | EditError::Outcome(error) => config(&error.to_string()),
-        EditError::Form { .. } | EditError::Write { .. } => {
+        EditError::Form { .. } | EditError::Gone { .. } | EditError::Write { .. } => {
             WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; see: ghapp config path")
         }
     }
@@ -191,6 +192,34 @@ pub(super) fn cooling(app: &App, next: i64) -> WireError {
     WireError::new(ErrorCode::TokensRefused, cause).hint("try again then; see who asks: ghapp leases")
 }
 
+/// No key of the App has that fingerprint.
+pub(super) fn unknown_key(app: &AppName, fingerprint: &str) -> WireError {
+    WireError::new(ErrorCode::UnknownKey, format!("{app} has no key {fingerprint} here"))
+        .hint(format!("run: ghapp key list --app {app}"))
+}
+
+/// Without it the App would be of no use.
+pub(super) fn last_key(app: &App) -> WireError {
+    WireError::new(ErrorCode::LastKey, format!("it is the only key of {} here", app.name))
+        .hint(format!("to forget the App as well, run: ghapp logout {}", app.name))
+}
+
+pub(super) fn too_many_keys(app: &App) -> WireError {
+    let name = &app.name;
+    WireError::new(ErrorCode::TooManyKeys, format!("{name} has {} keys here, and cannot have more", App::MAX_KEYS))
+        .hint(format!("see which are needed: ghapp key verify --app {name}; then run: ghapp key remove FINGERPRINT"))
+}
+
+/// Its keys are the service manager's business.
+pub(super) fn keys_of_the_service_manager(app: &App) -> WireError {
+    let cause = "credentials-dir holds the one key that the service manager hands over, and no key can be put there";
+    WireError::new(ErrorCode::Usage, cause).hint(format!(
+        "replace the credential ghapp-{} of the agent's unit, restart the unit, then run: {}",
+        app.name,
+        login_command(app, app.store)
+    ))
+}
+
 pub(super) fn no_key(app: &App) -> WireError {
     let cause = format!("the App {} is configured but has no key here", app.name);
     WireError::new(ErrorCode::KeyMissing, cause).hint(login_again(app))
@@ -219,10 +248,11 @@ pub(super) fn github(error: &GitHubError, app: &App) -> WireError {
             new(ErrorCode::UntrustedCertificate, error.to_string()).hint("give a PEM file that the agent can read")
         }
         GitHubError::KeyRefused => {
+            let keys: Vec<_> = app.keys().map(Fingerprint::as_str).collect();
             new(ErrorCode::KeyRefused, format!("{host} does not accept the key for App {}", app.issuer())).hint(
                 format!(
                     "compare the fingerprint with \"Private keys\" on the App's settings page: {}",
-                    app.key.as_ref().map_or("-", |key| key.as_str())
+                    keys.join(", ")
                 ),
             )
         }

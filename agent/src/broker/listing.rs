@@ -39,14 +39,17 @@ impl Broker {
         let mut apps = Vec::new();
         let mut first = None;
         for app in &config.apps {
-            let outcome = match app.key_place() {
-                Some(place) => Some(self.stores.state(&place, &keyring).await),
+            let signing = self.state().refused_keys.signing(app);
+            let outcome = match &signing {
+                Some(key) => Some(self.stores.state(&app.place_of(key), &keyring).await),
                 None => None,
             };
-            apps.push(app_status(
-                app,
-                outcome.as_ref().map_or("key_missing", |it| key_state(it, app.store)).to_owned(),
-            ));
+            let state = outcome.as_ref().map_or("key_missing", |it| key_state(it, app.store)).to_owned();
+            apps.push(AppStatus {
+                key_fingerprint: signing.as_ref().map(ToString::to_string),
+                refused_keys: self.state().refused_keys.of(&app.name).iter().map(ToString::to_string).collect(),
+                ..app_status(app, state)
+            });
             first.get_or_insert((app.store, outcome.unwrap_or(Ok(()))));
         }
         let (kind, outcome) = first.unwrap_or((StoreKind::Keyring, keyring));
@@ -125,11 +128,12 @@ pub(super) fn app_status(app: &App, state: String) -> AppStatus {
         key_fingerprint: app.key.as_ref().map(ToString::to_string),
         store: app.store.as_str().to_owned(),
         state,
+        refused_keys: Vec::new(),
     }
 }
 
-/// Whether an App's key can be used: `ok`, or the name of the error that git would meet.
-fn key_state(outcome: &Result<(), StoreError>, store: StoreKind) -> &'static str {
+/// Whether a key can be used: `ok`, or the name of the error that git would meet.
+pub(super) fn key_state(outcome: &Result<(), StoreError>, store: StoreKind) -> &'static str {
     match (outcome, store) {
         (Ok(()), _) => "ok",
         (Err(StoreError::NoBus), _) => "no_session_bus",

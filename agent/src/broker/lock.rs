@@ -101,7 +101,7 @@ impl Broker {
         };
         // After the flag: a login that saves a key behind this looks at the flag and takes it back.
         let in_memory = |app: &&App| app.store == StoreKind::Memory;
-        let remembered = |app: &&App| app.key_id().is_some_and(|id| self.stores.remembers(&id));
+        let remembered = |app: &&App| app.key_places().any(|place| self.stores.remembers(&place.id));
         let login_needed = config.apps.iter().filter(in_memory).filter(remembered);
         let login_needed = login_needed.map(|app| app.name.to_string()).collect();
         self.stores.forget();

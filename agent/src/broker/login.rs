@@ -15,7 +15,7 @@ use super::{Broker, explain, stores};
 use crate::config::{self, Config};
 use crate::github::{AppInfo, GitHubError};
 use crate::keystore::StoreError;
-use crate::model::{ApiUrl, App, AppName, Caller, PrivateKey, StoreKind};
+use crate::model::{ApiUrl, App, AppName, Caller, Fingerprint, KeyPlace, PrivateKey, StoreKind};
 use crate::signer::{self, ImportError};
 
 /// The nickname while GitHub has not told the App's slug.
@@ -57,7 +57,8 @@ impl Broker {
             }
             store => {
                 check_passphrase(login.passphrase.as_ref(), store)?;
-                read_key(&login)?
+                let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
+                read_key(key)?
             }
         };
         app.key = Some(signer::fingerprint(&key).map_err(unusable)?);
@@ -74,7 +75,7 @@ impl Broker {
     }
 
     /// Asks GitHub who the key belongs to. Returns also GitHub's clock minus ours, in seconds, if GitHub refused ours.
-    async fn identify(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
+    pub(super) async fn identify(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
         let mut skew = 0;
         loop {
             let server_now = self.clock.now().wall + skew;
@@ -131,46 +132,66 @@ impl Broker {
         let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
         let before = name(app, &config, chosen_name)?;
         app.installation = before.as_ref().and_then(|before| before.installation);
-        let place = app.key_place().ok_or_else(|| explain::no_key(app))?;
+        let fingerprint = app.key.clone().ok_or_else(|| explain::no_key(app))?;
+        let place = app.place_of(&fingerprint);
+        if let Some(before) = &before {
+            // It replaces the key that signs; the others stay, if they are where they would be looked for.
+            let stays = |key: &&Fingerprint| app.place_of(key) == before.place_of(key) && **key != fingerprint;
+            app.more_keys = before.more_keys.iter().filter(stays).cloned().collect();
+        }
+        let edit = || config::add_app(&self.config_file, app);
+        self.save_with(edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
+        {
+            let mut state = self.state();
+            state.installations.forget_app(&app.name);
+            state.refused_keys.accept(&app.name, &fingerprint);
+        }
+        // The key of an earlier login of the same App, or the same key in another store, would only lie around.
+        for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
+            if let Err(error) = self.delete_key(&old).await {
+                warn!(app = %app.name, %error, "the old key could not be deleted");
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves a key, and then edits the configuration so that it is used; when that fails, the key is taken back. For who has the
+    /// turn.
+    pub(super) async fn save_with(
+        &self,
+        edit: impl Fn() -> Result<config::Edit, config::EditError> + Send,
+        place: &KeyPlace,
+        key: PrivateKey,
+        passphrase: Option<Secret>,
+        explain_store: impl Fn(&StoreError) -> WireError + Send,
+    ) -> Result<(), WireError> {
         // Whatever can be known to fail fails before the keyring is asked.
-        let edit = config::add_app(&self.config_file, app);
-        edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
-        let saved = self.stores.save(&place, key, passphrase).await;
-        let saved = saved.map_err(|error| stores::explain_new(&error, app))?;
+        edit().and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
+        let saved = self.stores.save(place, key, passphrase).await.map_err(|error| explain_store(&error))?;
         // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
         // its owner may have written it while the keyring was asked.
-        let edit = || config::add_app(&self.config_file, app).and_then(config::Edit::write);
-        match self.unlocked().and_then(|()| edit().map_err(|error| explain::edit(&error))) {
+        let written = || edit().and_then(config::Edit::write).map_err(|error| explain::edit(&error));
+        match self.unlocked().and_then(|()| written()) {
             Ok(config) => self.adopt(config),
             Err(error) => {
-                if let Err(error) = self.stores.take_back(&place, saved).await {
-                    warn!(app = %app.name, %error, "a key was left in its store");
+                if let Err(error) = self.stores.take_back(place, saved).await {
+                    warn!(app = %place.app, %error, "a key was left in its store");
                 }
                 return Err(error);
             }
-        }
-        self.state().installations.forget_app(&app.name);
-        // The key of an earlier login of the same App, or the same key in another store, would only lie around.
-        if let Some(before) = before
-            && (before.store, before.key_id()) != (place.store, Some(place.id))
-            && let Err(error) = self.delete_key(&before).await
-        {
-            warn!(app = %app.name, %error, "the old key could not be deleted");
         }
         Ok(())
     }
 
     /// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
-    pub(super) async fn delete_key(&self, app: &App) -> Result<bool, StoreError> {
-        let Some(place) = app.key_place() else { return Ok(false) };
+    pub(super) async fn delete_key(&self, place: &KeyPlace) -> Result<bool, StoreError> {
         let config = Arc::clone(&self.state().config);
-        let same = |other: &App| {
-            other.name != app.name && other.store == app.store && other.key_id().as_ref() == Some(&place.id)
-        };
-        if config.apps.iter().any(same) {
+        let is_same = |other: KeyPlace| other.store == place.store && other.id == place.id;
+        let others = config.apps.iter().filter(|other| other.name != place.app);
+        if others.flat_map(App::key_places).any(is_same) {
             return Ok(false);
         }
-        self.stores.delete(&place).await
+        self.stores.delete(place).await
     }
 }
 
@@ -201,7 +222,7 @@ pub(super) fn check_passphrase(passphrase: Option<&Secret>, store: StoreKind) ->
     }
 }
 
-fn unusable(error: ImportError) -> WireError {
+pub(super) fn unusable(error: ImportError) -> WireError {
     WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint())
 }
 
@@ -224,8 +245,8 @@ fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Optio
     }
 }
 
-fn read_key(login: &Login) -> Result<PrivateKey, WireError> {
-    let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
+/// A key as it comes over the socket.
+pub(super) fn read_key(key: &Secret) -> Result<PrivateKey, WireError> {
     let der = STANDARD.decode(key.expose()).map(Zeroizing::new);
     let der = der.map_err(|_| WireError::new(ErrorCode::BadRequest, "the key is not base64"))?;
     signer::from_der(der).map_err(unusable)
@@ -260,6 +281,7 @@ pub(super) fn at(host: &Host, api_url: Option<&str>, ca_file: Option<&str>, stor
         installation: None,
         store,
         key: None,
+        more_keys: Vec::new(),
     })
 }
 

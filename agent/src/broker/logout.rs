@@ -1,4 +1,4 @@
-//! Forgetting an App: its key, its place in the configuration, its tokens; in an order in which each failure leaves a whole App
+//! Forgetting an App: its keys, its place in the configuration, its tokens; in an order in which each failure leaves a whole App
 //! or says what is gone.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::config::{self, Config, EditError};
 use crate::model::{App, Caller};
 
 impl Broker {
-    /// Forgets an App: its key, its tokens, its configuration. Refused as long as a rule needs it.
+    /// Forgets an App: its keys, its tokens, its configuration. Refused as long as a rule needs it.
     pub async fn logout(self: &Arc<Self>, logout: Logout, caller: &Caller) -> Reply {
         let started = self.clock.now();
         let mut record = super::new_record("logout", caller, started);
@@ -34,8 +34,7 @@ impl Broker {
         let edit = config::remove_app(&self.config_file, &app.name);
         edit.and_then(|edit| edit.rehearse()).map_err(|error| explain_edit(&error, app))?;
         // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
-        let deleted = if logout.keep_key { Ok(false) } else { self.delete_key(app).await };
-        let key_deleted = deleted.map_err(|error| stores::explain(&error, app))?;
+        let key_deleted = if logout.keep_key { false } else { self.delete_keys(app).await? };
         // From the file as it is now: its owner may have written it while the keyring was asked.
         let written = config::remove_app(&self.config_file, &app.name).and_then(config::Edit::write);
         match written {
@@ -58,10 +57,20 @@ impl Broker {
         })
     }
 
-    /// Forgets what was learned with the App's key.
+    /// Deletes an App's keys. The one that is configured first goes last: when it cannot be done, the App works as before.
+    async fn delete_keys(&self, app: &App) -> Result<bool, WireError> {
+        let places: Vec<_> = app.key_places().collect();
+        let mut deleted = false;
+        for place in places.iter().rev() {
+            deleted |= self.delete_key(place).await.map_err(|error| stores::explain(&error, app))?;
+        }
+        Ok(deleted)
+    }
+
+    /// Forgets what was learned with the App's keys.
     fn forget(&self, app: &App) {
         let mut state = self.state();
-        state.jwts.remove(&app.name);
+        state.forget_jwts(&app.name);
         state.skew.remove(&app.name);
         state.installations.forget_app(&app.name);
     }

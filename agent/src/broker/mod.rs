@@ -4,6 +4,7 @@
 //! `explain` makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
 mod activity;
+mod add_key;
 mod ask;
 mod create;
 mod discover;
@@ -13,6 +14,7 @@ mod expose;
 mod exposures;
 mod fresh;
 mod guest;
+mod keys;
 mod listing;
 mod lock;
 mod login;
@@ -47,9 +49,10 @@ use crate::config::{self, Config};
 use crate::github::GitHub;
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
-use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Installation, TokenScope};
+use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Fingerprint, Installation, TokenScope};
 use crate::numbers::Numbers;
 use crate::patience::Breakers;
+use crate::refused_keys::RefusedKeys;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
 use activity::Activity;
@@ -67,7 +70,7 @@ pub struct Broker {
     activity: Activity,
     /// Whose turn it is to change which Apps there are.
     turns: Semaphore,
-    jwts: Flights<AppName, Result<AppJwt, WireError>>,
+    jwts: Flights<(AppName, Fingerprint), Result<AppJwt, WireError>>,
     lookups: Flights<(AppName, Owner), Result<Option<Installation>, WireError>>,
     mints: Flights<MintKey, Result<TokenLease, WireError>>,
 }
@@ -79,7 +82,10 @@ struct State {
     config_error: Option<String>,
     installations: Installations,
     tokens: TokenCache,
-    jwts: HashMap<AppName, AppJwt>,
+    /// The last JWT that each key signed.
+    jwts: HashMap<(AppName, Fingerprint), AppJwt>,
+    /// Keys in whose place another one signs.
+    refused_keys: RefusedKeys,
     /// GitHub's clock minus ours, in seconds, per App: learned when GitHub refused a JWT because of the time.
     skew: HashMap<AppName, i64>,
     /// Apps that GitHub asked to wait.
@@ -118,9 +124,15 @@ impl State {
         self.closed().is_none() && same_app && scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id))
     }
 
-    /// Whether JWTs of an App may be kept: only as long as it has that key.
-    fn keeps_jwts_of(&self, app: &App) -> bool {
-        !self.locked && self.config.app(&app.name).is_some_and(|now| now.key_id() == app.key_id())
+    /// Whether JWTs that a key of an App signed may be kept: only as long as it has that key.
+    fn keeps_jwts_of(&self, app: &App, key: &Fingerprint) -> bool {
+        let id = app.place_of(key).id;
+        !self.locked && self.config.app(&app.name).is_some_and(|now| now.key_places().any(|place| place.id == id))
+    }
+
+    /// Forgets the JWTs of an App.
+    fn forget_jwts(&mut self, app: &AppName) {
+        self.jwts.retain(|(name, _), _| name != app);
     }
 }
 
@@ -144,6 +156,7 @@ impl Broker {
             installations: Installations::default(),
             tokens: TokenCache::default(),
             jwts: HashMap::new(),
+            refused_keys: RefusedKeys::default(),
             skew: HashMap::new(),
             breakers: Breakers::default(),
             cooling: Cooling::default(),
@@ -261,6 +274,7 @@ impl Broker {
                 self.github.reconnect();
                 let mut state = self.state();
                 state.refused.clear();
+                state.refused_keys = RefusedKeys::default();
                 let names: Vec<_> = state.config.apps.iter().map(|app| app.name.clone()).collect();
                 for name in &names {
                     state.installations.forget_app(name);
@@ -287,6 +301,8 @@ impl Broker {
             state.config = Arc::new(config);
             state.config_error = None;
             state.jwts.clear();
+            let config = Arc::clone(&state.config);
+            state.refused_keys.keep_only(&config.apps);
         }
         self.close_what_has_no_app();
     }

@@ -46,7 +46,11 @@ impl Broker {
         let closed = self.closed_files(&config, only).await?;
         let mut opened = Opened::default();
         if !closed.is_empty() {
-            let names = || -> Vec<_> { closed.iter().map(|app| app.name.to_string()).collect() };
+            let names = || -> Vec<_> {
+                let mut names: Vec<_> = closed.iter().map(|(app, _)| app.name.to_string()).collect();
+                names.dedup(); // an App's files come one after the other
+                names
+            };
             let passphrase = unlock.passphrase.as_ref().ok_or_else(|| stores::passphrase_needed(&names(), only))?;
             if let Some(until) = self.attempt_closed_until() {
                 return Err(stores::too_many_passphrases(until, only));
@@ -68,38 +72,41 @@ impl Broker {
         }
     }
 
-    /// The Apps whose encrypted file is there and not open.
-    async fn closed_files<'a>(&self, config: &'a Config, only: Option<&str>) -> Result<Vec<&'a App>, WireError> {
+    /// The keys whose encrypted file is there and not open, each with its App.
+    async fn closed_files<'a>(
+        &self,
+        config: &'a Config,
+        only: Option<&str>,
+    ) -> Result<Vec<(&'a App, KeyId)>, WireError> {
         if let Some(only) = only.filter(|only| !config.apps.iter().any(|app| app.name.as_str() == *only)) {
             return Err(explain::unknown_app(only));
         }
         let mut closed = Vec::new();
         for app in config.apps.iter().filter(|app| only.is_none_or(|only| app.name.as_str() == only)) {
-            if app.store == StoreKind::EncryptedFile
-                && let Some(place) = app.key_place()
-                && self.stores.state(&place, &Ok(())).await == Err(StoreError::Locked)
-            {
-                closed.push(app);
+            for place in app.key_places().filter(|place| place.store == StoreKind::EncryptedFile) {
+                if self.stores.state(&place, &Ok(())).await == Err(StoreError::Locked) {
+                    closed.push((app, place.id));
+                }
             }
         }
         Ok(closed)
     }
 
-    fn attempt_closed_until(&self) -> Option<i64> {
+    pub(super) fn attempt_closed_until(&self) -> Option<i64> {
         let now = self.clock.now();
         self.state().attempts.closed_until(now)
     }
 
-    async fn try_passphrase(&self, closed: &[&App], passphrase: &Secret) -> Opened {
+    async fn try_passphrase(&self, closed: &[(&App, KeyId)], passphrase: &Secret) -> Opened {
         let mut opened = Opened::default();
-        for app in closed {
-            let Some(id) = app.key_id() else { continue };
-            match self.stores.unseal(&id, passphrase).await {
-                Ok(key) => opened.keys.push((id, key)),
+        for (app, id) in closed {
+            match self.stores.unseal(id, passphrase).await {
+                Ok(key) => opened.keys.push((id.clone(), key)),
                 Err(StoreError::WrongPassphrase) => opened.wrong.push(app.name.to_string()),
                 Err(error) => opened.broken = Some(stores::explain(&error, app)),
             }
         }
+        opened.wrong.dedup(); // an App's files come one after the other
         opened
     }
 

@@ -2,6 +2,7 @@
 
 mod exec;
 mod expose;
+mod key;
 mod login;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use ghapp_protocol::remote::{Host, Owner};
 
 pub(super) use exec::Exec;
 pub(super) use expose::{Expose, Unexpose};
+pub(super) use key::{Key, NewKey, Verb, Verify};
 pub(super) use login::Login;
 
 use super::output::ColorChoice;
@@ -108,6 +110,8 @@ pub(super) enum Command {
     Apps(Listing),
     /// List the installations of the configured Apps
     Installations(Listing),
+    /// List, add, check, replace and remove the private keys of an App
+    Key(Key),
     /// Start and stop the agent
     #[command(subcommand)]
     Agent(Agent),

@@ -88,6 +88,7 @@ mod tests {
                 key_fingerprint: None,
                 store: "memory".to_owned(),
                 state: "ok".to_owned(),
+                refused_keys: Vec::new(),
             })
         };
         let found = |host| page(host, Some("bot")).unwrap();

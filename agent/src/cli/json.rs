@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_protocol::message::{AppStatus, InstallationStatus, Label, LeaseStatus, RequestedBy, Status};
+use ghapp_protocol::message::{AppStatus, InstallationStatus, KeyStatus, Label, LeaseStatus, RequestedBy, Status};
 use ghapp_protocol::remote::RepositoryName;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -86,6 +86,8 @@ pub(super) struct App<'a> {
     slug: Option<&'a str>,
     key_fingerprint: Option<&'a str>,
     state: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    refused_keys: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     installations: Option<Vec<Installation<'a>>>,
 }
@@ -100,6 +102,7 @@ impl<'a> App<'a> {
             slug: app.slug.as_deref(),
             key_fingerprint: app.key_fingerprint.as_deref(),
             state: &app.state,
+            refused_keys: &app.refused_keys,
             installations: installations.map(|list| list.iter().map(|one| Installation::of(None, one)).collect()),
         }
     }
@@ -126,6 +129,31 @@ impl<'a> Installation<'a> {
             repository_selection: &installation.repository_selection,
             permissions: &installation.permissions,
             suspended: installation.suspended,
+        }
+    }
+}
+
+/// A key of an App.
+#[derive(Serialize)]
+pub(super) struct Key<'a> {
+    app: &'a str,
+    fingerprint: &'a str,
+    store: &'a str,
+    state: &'a str,
+    signing: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn of(key: &'a KeyStatus) -> Self {
+        Self {
+            app: &key.app,
+            fingerprint: &key.fingerprint,
+            store: &key.store,
+            state: &key.state,
+            signing: key.signing,
+            error: key.error.as_ref().map(|error| error.message.as_str()),
         }
     }
 }

@@ -39,11 +39,11 @@ pub(super) fn lock(session: &Session<'_>, arguments: &arguments::Lock) -> Result
 /// Starts an agent only if there is a file to open: one that is not there is not locked.
 pub(super) fn unlock(session: &Session<'_>, arguments: &arguments::Unlock) -> Result<(), CliError> {
     let file = arguments.passphrase_file.as_deref();
-    let given = file.map(|_| passphrase::known(session, file)).transpose()?;
+    let given = file.map(|_| passphrase::known(session, file, false)).transpose()?;
     let asks = given.is_none();
     let reply = match ask(session, given) {
         Err(error) if asks && error.code == ErrorCode::PassphraseNeeded => {
-            ask(session, Some(passphrase::known(session, None)?))
+            ask(session, Some(passphrase::known(session, None, false)?))
         }
         reply => reply,
     };

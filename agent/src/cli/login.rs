@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Login, Reply};
 use ghapp_protocol::remote::{Host, Owner};
 use ghapp_protocol::secret::Secret;
 
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
-use super::pem::PemSource;
+use super::pem::{self, PemSource};
 use super::{Session, apps, create, installing, passphrase, setup_git, wizard, wording};
 use crate::model::{ApiUrl, StoreKind};
 use crate::signer;
@@ -101,17 +99,10 @@ fn source(arguments: &arguments::Login) -> Result<Option<PemSource>, CliError> {
     if arguments.delete_pem && source == PemSource::Stdin {
         return Err(CliError::usage("--delete-pem needs a file: --pem FILE").hint(LOG_IN));
     }
-    if arguments.delete_pem && forgets(store) {
-        let store = store.as_str();
-        let cause = format!("--delete-pem with --store {store} would leave the only copy of the key in memory");
-        return Err(CliError::usage(cause).hint("leave out --delete-pem: what is in memory is gone one day"));
+    if arguments.delete_pem {
+        pem::check_lasting(store)?;
     }
     Ok(Some(source))
-}
-
-/// Whether a key in that store is gone one day, so that another copy has to last.
-pub(super) fn forgets(store: StoreKind) -> bool {
-    matches!(store, StoreKind::Memory | StoreKind::Keyutils)
 }
 
 fn call(session: &Session<'_>, arguments: &arguments::Login, source: Option<&PemSource>) -> Result<Login, CliError> {
@@ -121,8 +112,9 @@ fn call(session: &Session<'_>, arguments: &arguments::Login, source: Option<&Pem
         Some(source) => {
             let key = source.read()?;
             let fingerprint = signer::fingerprint(&key);
-            show_key(session, fingerprint.map_err(|error| CliError::from_import(error, &source.name()))?.as_str())?;
-            Some(Secret::new(STANDARD.encode(key.expose())))
+            let fingerprint = fingerprint.map_err(|error| CliError::from_import(error, &source.name()))?;
+            pem::show(session.output, fingerprint.as_str())?;
+            Some(pem::for_the_agent(&key))
         }
     };
     let passphrase = new_passphrase(session, arguments, source == Some(&PemSource::Stdin))?;
@@ -149,12 +141,6 @@ pub(super) fn new_passphrase(
         return Ok(None);
     }
     passphrase::new(session, arguments.passphrase_file.as_deref(), stdin_is_key).map(Some)
-}
-
-fn show_key(session: &Session<'_>, fingerprint: &str) -> Result<(), CliError> {
-    session.output.report(&format!("Key        {fingerprint}"))?;
-    session.output.talk("           compare it with \"Private keys\" on the App's settings page");
-    Ok(())
 }
 
 /// The host that is meant.
@@ -193,7 +179,7 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
     };
     let store = StoreKind::parse(&app.store);
     if let (Some(StoreKind::CredentialsDir), Some(fingerprint)) = (store, &app.key_fingerprint) {
-        show_key(session, fingerprint)?;
+        pem::show(output, fingerprint)?;
     }
     let slug = app.slug.as_deref().unwrap_or(&app.name);
     output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;

@@ -8,6 +8,7 @@ use super::arguments::Logs;
 use super::failure::CliError;
 use super::json::SCHEMA;
 use super::output::printable;
+use super::wording;
 use crate::audit::{Changes, Reading};
 use crate::clock::{Clock, SystemClock};
 use crate::config::audit_file;
@@ -70,7 +71,8 @@ fn row(record: &Map<String, Value>) -> [String; COLUMNS.len()] {
         _ => String::new(),
     };
     let over = text("label").map(|label| format!("over {label}")).unwrap_or_default();
-    let rest = [whose.as_str(), text("permissions").unwrap_or_default(), over.as_str(), by.as_str()];
+    let key = text("key").map(|key| format!("key {}", wording::short_fingerprint(key))).unwrap_or_default();
+    let rest = [whose.as_str(), key.as_str(), text("permissions").unwrap_or_default(), over.as_str(), by.as_str()];
     let rest = rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
     [or_dash("ts"), or_dash("call"), or_dash("outcome"), or_dash("app"), or_dash("lease"), rest]
 }

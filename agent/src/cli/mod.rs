@@ -20,6 +20,7 @@ mod git_config;
 mod in_place;
 mod installing;
 mod json;
+mod key;
 mod leases;
 mod lock;
 mod login;
@@ -148,6 +149,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Installations(installations) => {
             apps::list_installations(&session, &installations)?;
         }
+        Command::Key(key) => return key::run(&session, key),
         Command::Agent(agent) => return agent::run(&session, &agent),
         Command::Config(arguments::Config::Path(form)) => config::path(&session, form)?,
     }

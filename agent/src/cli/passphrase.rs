@@ -25,9 +25,9 @@ pub(super) fn new(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool
     })
 }
 
-/// The passphrase of a file that there is.
-pub(super) fn known(session: &Session<'_>, file: Option<&Path>) -> Result<Secret, CliError> {
-    read(session, file, false, || prompt("Passphrase: "))
+/// The passphrase of a file that there is. `stdin_is_key` says that standard input is not free.
+pub(super) fn known(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result<Secret, CliError> {
+    read(session, file, stdin_is_key, || prompt("Passphrase: "))
 }
 
 fn read(

@@ -1,14 +1,18 @@
-//! The file with the App's key: read within bounds, named in errors, deleted on request.
+//! The file with the App's key: read within bounds, shown by its fingerprint, handed to the agent, deleted on request.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::failure::CliError;
-use crate::model::PrivateKey;
+use super::output::Output;
+use crate::model::{PrivateKey, StoreKind};
 use crate::signer;
 
 /// Largest file that is read. A 16384-bit key as PEM has 13 KB; a CI secret may wrap it in base64 twice.
@@ -30,7 +34,7 @@ impl PemSource {
         if text.contains("-----BEGIN") || text.contains('\n') {
             // Not repeated: it is the key.
             return Err(CliError::usage("--pem takes a file's name and not the key itself")
-                .hint("run: ghapp login --pem - --app-id N < KEYFILE"));
+                .hint("give the file's name, or the key on standard input: --pem - < KEYFILE"));
         }
         if text == "-" {
             return Ok(Self::Stdin);
@@ -77,6 +81,33 @@ impl PemSource {
             Self::File(path) => path.display().to_string(),
         }
     }
+}
+
+/// A key as it goes to the agent.
+pub(super) fn for_the_agent(key: &PrivateKey) -> Secret {
+    Secret::new(STANDARD.encode(key.expose()))
+}
+
+/// Shows which key it is, for a person to compare.
+pub(super) fn show(output: &Output, fingerprint: &str) -> Result<(), CliError> {
+    output.report(&format!("Key        {fingerprint}"))?;
+    output.talk("           compare it with \"Private keys\" on the App's settings page");
+    Ok(())
+}
+
+/// Refuses to delete the file of a key that the store forgets one day.
+pub(super) fn check_lasting(store: StoreKind) -> Result<(), CliError> {
+    if !forgets(store) {
+        return Ok(());
+    }
+    let store = store.as_str();
+    let cause = format!("--delete-pem with --store {store} would leave the only copy of the key in memory");
+    Err(CliError::usage(cause).hint("leave out --delete-pem: what is in memory is gone one day"))
+}
+
+/// Whether a key in that store is gone one day, so that another copy has to last.
+pub(super) fn forgets(store: StoreKind) -> bool {
+    matches!(store, StoreKind::Memory | StoreKind::Keyutils)
 }
 
 /// Reads everything, or nothing when it is too much. One buffer from the start, so that no copy of the key stays behind.

@@ -65,6 +65,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
         if let Some(error) = status.as_ref().and_then(|status| status.audit_error.as_ref()) {
             session.output.warning(error);
         }
+        for (app, key) in apps.iter().flat_map(|(app, _)| app.refused_keys.iter().map(move |key| (app, key))) {
+            session.output.warning(&wording::refused_key(&app.name, key));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,6 +87,7 @@ pub(super) fn configured(session: &Session<'_>) -> Result<Vec<AppStatus>, CliErr
         key_fingerprint: app.key.map(|key| key.to_string()),
         store: app.store.as_str().to_owned(),
         state: UNKNOWN_STATE.to_owned(),
+        refused_keys: Vec::new(),
     };
     Ok(config.apps.into_iter().map(status).collect())
 }

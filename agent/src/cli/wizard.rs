@@ -8,7 +8,7 @@ use ghapp_protocol::remote::{Host, Owner};
 
 use super::arguments::Login;
 use super::failure::CliError;
-use super::pem::PemSource;
+use super::pem::{self, PemSource};
 use super::{Session, login, prompt};
 use crate::config::{downloads, home};
 use crate::model::StoreKind;
@@ -80,7 +80,7 @@ pub(super) fn may_set_up(app: &AppStatus, owners: &[Owner]) -> Result<bool, CliE
 /// Whether the file with the key shall go. One whose key is in memory only is the only copy that lasts, and is not asked about.
 pub(super) fn may_delete(source: &PemSource, store: StoreKind) -> Result<bool, CliError> {
     match source {
-        PemSource::File(path) if !login::forgets(store) => {
+        PemSource::File(path) if !pem::forgets(store) => {
             prompt::agrees(&format!("Delete the plain key in {}?", path.display()), true)
         }
         _ => Ok(false),

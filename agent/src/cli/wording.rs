@@ -15,6 +15,14 @@ pub(super) fn left_alive(number: usize) -> String {
     format!("{} could not be revoked at GitHub and will expire within the hour", count(number, "lease"))
 }
 
+/// A key in whose place another one signs.
+pub(super) fn refused_key(app: &str, fingerprint: &str) -> String {
+    format!(
+        "GitHub refuses the key {fingerprint} of {app}, and another one signs; if it was deleted there, run: \
+         ghapp key remove {fingerprint} --app {app}"
+    )
+}
+
 /// Permissions on one line: `contents:write metadata:read`.
 pub(super) fn permissions(permissions: &BTreeMap<String, String>) -> String {
     let pairs = permissions.iter().map(|(name, level)| format!("{name}:{level}"));

@@ -1,14 +1,14 @@
-//! Adds an App to the configuration file and removes one, leaving everything else as it is. Owns the `toml_edit` crate.
+//! Adds an App to the configuration file, changes its keys and removes it, leaving everything else as it is. Owns the `toml_edit` crate.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Config, ConfigError, load, parse};
-use crate::model::{ApiUrl, App, AppName};
+use crate::model::{ApiUrl, App, AppName, Fingerprint};
 
 /// Why the file was not changed. It then stands as it was.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,14 @@ pub enum EditError {
     Form {
         /// The file.
         path: PathBuf,
+    },
+    /// The App whose keys were to be changed is not there any more.
+    #[error("there is no App {name} in {} any more", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// The App.
+        name: AppName,
     },
     /// It cannot be written.
     #[error("cannot write {}: {source}", path.display())]
@@ -80,19 +88,25 @@ pub fn remove_app(path: &Path, name: &AppName) -> Result<Edit, EditError> {
     })
 }
 
+/// Changes which keys an App has, and in which order; the first signs.
+pub fn change_keys(path: &Path, name: &AppName, edit: impl FnOnce(&mut Vec<Fingerprint>)) -> Result<Edit, EditError> {
+    let gone = || EditError::Gone { path: path.to_owned(), name: name.clone() };
+    let config = load(path)?;
+    let mut keys: Vec<_> = config.app(name).ok_or_else(gone)?.keys().cloned().collect();
+    edit(&mut keys);
+    change(path, |apps| {
+        if let Some(table) = position(apps, name).and_then(|at| apps.get_mut(at)) {
+            fill_keys(table, keys.first(), keys.get(1..).unwrap_or_default());
+        }
+    })
+}
+
 fn position(apps: &ArrayOfTables, name: &AppName) -> Option<usize> {
     apps.iter().position(|table| table.get("name").and_then(Item::as_str) == Some(name.as_str()))
 }
 
 fn fill(table: &mut Table, app: &App) {
-    let mut set = |key: &str, new: Option<Item>| match new {
-        Some(new) => {
-            table.insert(key, new);
-        }
-        None => {
-            table.remove(key);
-        }
-    };
+    let mut set = |key: &str, new: Option<Item>| set(table, key, new);
     let derived = app.api_url == ApiUrl::of(&app.host);
     let ca_file = app.ca_file.as_ref().map(|file| file.to_string_lossy().into_owned());
     set("name", Some(value(app.name.as_str())));
@@ -106,7 +120,24 @@ fn fill(table: &mut Table, app: &App) {
     let installation = app.installation.and_then(|installation| i64::try_from(installation.0).ok());
     set("installation_id", installation.map(value));
     set("signer", Some(value(app.store.as_str())));
-    set("key", app.key.as_ref().map(|key| value(key.as_str())));
+    fill_keys(table, app.key.as_ref(), &app.more_keys);
+}
+
+fn fill_keys(table: &mut Table, key: Option<&Fingerprint>, more_keys: &[Fingerprint]) {
+    let more_keys: Array = more_keys.iter().map(Fingerprint::as_str).collect();
+    set(table, "key", key.map(|key| value(key.as_str())));
+    set(table, "more_keys", (!more_keys.is_empty()).then(|| value(more_keys)));
+}
+
+fn set(table: &mut Table, key: &str, new: Option<Item>) {
+    match new {
+        Some(new) => {
+            table.insert(key, new);
+        }
+        None => {
+            table.remove(key);
+        }
+    }
 }
 
 fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<Edit, EditError> {

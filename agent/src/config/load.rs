@@ -135,6 +135,8 @@ struct RawApp {
     installation_id: Option<u64>,
     signer: Option<Spanned<String>>,
     key: Option<Spanned<String>>,
+    #[serde(default)]
+    more_keys: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -278,16 +280,36 @@ fn app(raw: &RawApp) -> Result<App, Mistake> {
             StoreKind::parse(signer.get_ref()).ok_or_else(|| mistake(signer, no_signer(signer.get_ref())))?
         }
     };
-    let key = match &raw.key {
-        None => None,
-        Some(key) => Some(
-            Fingerprint::parse(key.get_ref())
-                .ok_or_else(|| mistake(key, "key must be a fingerprint such as SHA256:...="))?,
-        ),
-    };
+    let (key, more_keys) = keys(raw, store)?;
     let installation = raw.installation_id.map(InstallationId);
     let slug = raw.slug.clone();
-    Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug, installation, store, key })
+    Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug, installation, store, key, more_keys })
+}
+
+/// The key that signs, and those behind it.
+fn keys(raw: &RawApp, store: StoreKind) -> Result<(Option<Fingerprint>, Vec<Fingerprint>), Mistake> {
+    let mut keys: Vec<Fingerprint> = Vec::new();
+    for written in raw.key.iter().chain(&raw.more_keys) {
+        let key = Fingerprint::parse(written.get_ref())
+            .ok_or_else(|| mistake(written, "key must be a fingerprint such as SHA256:...="))?;
+        if keys.contains(&key) {
+            return Err(mistake(written, "this key is there already"));
+        }
+        if keys.len() == App::MAX_KEYS {
+            return Err(mistake(written, format!("an App has at most {} keys here", App::MAX_KEYS)));
+        }
+        keys.push(key);
+    }
+    match raw.more_keys.first() {
+        Some(first) if raw.key.is_none() => Err(mistake(first, "more_keys needs key, the one that signs")),
+        Some(first) if store == StoreKind::CredentialsDir => {
+            Err(mistake(first, "credentials-dir holds one key of an App, and more_keys names others"))
+        }
+        _ => {
+            let mut keys = keys.into_iter();
+            Ok((keys.next(), keys.collect()))
+        }
+    }
 }
 
 /// What to say about a signer that there is not.

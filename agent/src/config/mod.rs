@@ -7,7 +7,7 @@ mod position;
 
 use std::time::Duration;
 
-pub use edit::{Edit, EditError, add_app, remove_app};
+pub use edit::{Edit, EditError, add_app, change_keys, remove_app};
 pub use load::{ConfigError, MAX_MIN_TTL, load, parse};
 pub use paths::{PathsError, audit_file, config_file, credentials_directory, downloads, home, key_directory};
 

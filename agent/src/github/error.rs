@@ -104,6 +104,11 @@ impl GitHubError {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
     }
 
+    /// Whether GitHub looked at the question, so that it had accepted the key that asked.
+    pub fn is_behind_the_key(&self) -> bool {
+        matches!(self, Self::Suspended | Self::NotFound | Self::RepositoryNotIncluded | Self::PermissionNotGranted)
+    }
+
     /// Whether GitHub may have done what it was asked although we have no answer. A mint then left a token that nobody holds.
     pub fn may_have_happened(&self) -> bool {
         matches!(self, Self::Unreachable { connected: true, .. } | Self::Unavailable(_) | Self::Garbled(_))

@@ -18,6 +18,20 @@ pub struct AppInfo {
     /// Its client ID; old GitHub Enterprise Servers leave it out.
     #[serde(default)]
     pub client_id: Option<String>,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: Option<AppOwner>,
+}
+
+/// Whose an App is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AppOwner {
+    /// The account's name; an enterprise has none.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// `User` or `Organization`.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
 }
 
 /// An App that was registered from a manifest: the answer to the conversion of its code. It has secrets for webhooks and for

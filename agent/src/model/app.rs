@@ -127,11 +127,17 @@ pub struct App {
     pub installation: Option<InstallationId>,
     /// Where its private key is.
     pub store: StoreKind,
-    /// Its private key's fingerprint; nothing when it never logged in here.
+    /// The fingerprint of the private key that signs; nothing when it never logged in here.
     pub key: Option<Fingerprint>,
+    /// The fingerprints of further keys, which the same store holds: when GitHub refuses the one before, the next signs.
+    pub more_keys: Vec<Fingerprint>,
 }
 
 impl App {
+    /// Most keys of an App: a rotation needs two, and a third lets another one begin before the last was tidied up. Each costs a
+    /// call when GitHub refuses them all.
+    pub const MAX_KEYS: usize = 4;
+
     /// What goes into the JWT. The numeric id is preferred: it works with every GitHub.
     ///
     /// The configuration guarantees that there is one of the two.
@@ -143,13 +149,26 @@ impl App {
         }
     }
 
-    /// Where its key is kept.
-    pub fn key_place(&self) -> Option<KeyPlace> {
-        self.key_id().map(|id| KeyPlace { store: self.store, id, app: self.name.clone() })
+    /// Its keys in the order in which they are used. The first signs.
+    pub fn keys(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.key.iter().chain(&self.more_keys)
     }
 
-    /// Under which name its key is stored.
-    pub fn key_id(&self) -> Option<KeyId> {
-        self.key.clone().map(|fingerprint| KeyId { host: self.host.clone(), issuer: self.issuer(), fingerprint })
+    /// The same App, with these keys in this order.
+    #[must_use]
+    pub fn with_keys(&self, keys: Vec<Fingerprint>) -> Self {
+        let mut keys = keys.into_iter();
+        Self { key: keys.next(), more_keys: keys.collect(), ..self.clone() }
+    }
+
+    /// Where one of its keys is kept.
+    pub fn place_of(&self, key: &Fingerprint) -> KeyPlace {
+        let id = KeyId { host: self.host.clone(), issuer: self.issuer(), fingerprint: key.clone() };
+        KeyPlace { store: self.store, id, app: self.name.clone() }
+    }
+
+    /// Where its keys are kept, in their order.
+    pub fn key_places(&self) -> impl Iterator<Item = KeyPlace> {
+        self.keys().map(|key| self.place_of(key))
     }
 }

@@ -92,6 +92,21 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
             })
             .await
         }
+        Call::Keys(call) => within(PERSON_ANSWER, broker.keys(&call, caller)).await,
+        Call::AddKey(call) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
+                broker.add_key(*call, &caller).await
+            })
+            .await
+        }
+        Call::RemoveKey(call) => {
+            let (broker, caller) = (Arc::clone(broker), caller.clone());
+            whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
+                broker.remove_key(call, &caller).await
+            })
+            .await
+        }
         Call::Exposed { after } => broker.exposed(after.as_ref()),
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
         Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::support::{Home, app, error, installation, installations, status, status_of};
 
 /// A key made for one test: PEM, base64 of its PKCS#1 DER form, fingerprint.
-struct Key {
-    pem: String,
-    wire: String,
-    fingerprint: String,
+pub(crate) struct Key {
+    pub(crate) pem: String,
+    pub(crate) wire: String,
+    pub(crate) fingerprint: String,
 }
 
-fn new_key() -> Key {
+pub(crate) fn new_key() -> Key {
     /// Where the PKCS#1 key begins inside a PKCS#8 one: behind a sequence, a version and an algorithm (RFC 5208).
     const PKCS1_IN_PKCS8: usize = 26;
     let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap();

@@ -119,6 +119,9 @@ impl GuestCall {
             | Call::Expose(_)
             | Call::Unexpose(_)
             | Call::Exposed { .. }
+            | Call::Keys(_)
+            | Call::AddKey(_)
+            | Call::RemoveKey(_)
             | Call::Unknown => None,
         }
     }

@@ -6,6 +6,7 @@
 
 mod call;
 mod exposure;
+mod key;
 mod reply;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use call::{
     Which,
 };
 pub use exposure::{Expose, ExposureStatus, GuestCall, Label, Unexpose, Unexposed};
+pub use key::{AddKey, AddedKey, KeyStatus, KeysCall, RemoveKey, RemovedKey};
 pub use reply::{
     AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
     Status, StoreStatus, TokenReply, Unlocked,
@@ -99,6 +101,12 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Label>,
     },
+    /// The keys of an App, and whether GitHub accepts them.
+    Keys(KeysCall),
+    /// Give an App one more key.
+    AddKey(Box<AddKey>),
+    /// Forget one of an App's keys.
+    RemoveKey(RemoveKey),
     /// A call that a newer client knows and this build does not.
     #[serde(other)]
     Unknown,
@@ -209,6 +217,15 @@ pub enum Reply {
         #[serde(default)]
         more: bool,
     },
+    /// The keys of an App.
+    Keys {
+        /// In the order in which they are used; there are few.
+        keys: Vec<KeyStatus>,
+    },
+    /// The App has one more key.
+    KeyAdded(Box<AddedKey>),
+    /// The key is forgotten.
+    KeyRemoved(RemovedKey),
     /// It failed.
     Error(WireError),
     /// A reply that a newer agent knows and this build does not.

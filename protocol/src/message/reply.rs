@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Label, LeaseId};
+use super::{KeyStatus, Label, LeaseId};
 use crate::error::{ErrorCode, WireError};
 use crate::remote::{FullName, Host, RepositoryName};
 use crate::secret::{self, Secret};
@@ -140,6 +140,9 @@ pub struct Examined {
     /// Why GitHub does not accept the key for the App; nothing also when it was not asked, for one of the reasons above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<WireError>,
+    /// The App's keys that do not sign, when GitHub was asked about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_keys: Vec<KeyStatus>,
 }
 
 /// What became of tokens that were to be killed.
@@ -258,6 +261,9 @@ pub struct AppStatus {
     pub store: String,
     /// `ok`, or why it cannot work: `key_missing`, `keyring_locked`, `keyring_missing`, ...
     pub state: String,
+    /// The fingerprints of keys that GitHub refused while it accepted another one of the App.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_keys: Vec<String>,
 }
 
 /// An installation that the agent has seen.

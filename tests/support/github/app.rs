@@ -125,10 +125,22 @@ impl Key {
 
 /// Returns the public half of a key that [`Key::pem`] wrote.
 pub(super) fn public_key_of(pem: &str) -> PublicKey {
+    PublicKey(pair_of(pem).public_key().as_ref().to_vec())
+}
+
+fn pair_of(pem: &str) -> KeyPair {
     let base64 = pem.trim_start_matches(PEM_BEGIN).trim_end_matches(PEM_END).replace('\n', "");
     let der = STANDARD.decode(base64).expect("the PEM is one of the simulator's");
-    let pair = KeyPair::from_der(&der).expect("the PEM is one of the simulator's");
-    PublicKey(pair.public_key().as_ref().to_vec())
+    KeyPair::from_der(&der).expect("the PEM is one of the simulator's")
+}
+
+/// Returns the fingerprint of a key that the simulator wrote, as GitHub's settings page shows it.
+///
+/// # Panics
+///
+/// When it is no such key.
+pub fn fingerprint_of(pem: &str) -> String {
+    Key { pair: pair_of(pem) }.fingerprint()
 }
 
 /// Unwraps PKCS#8 to the PKCS#1 `RSAPrivateKey` inside, because GitHub hands out `BEGIN RSA PRIVATE KEY`.

@@ -12,13 +12,14 @@ pub(super) fn time(timestamp: Timestamp) -> String {
 }
 
 pub(super) fn app_json(state: &State, app: &RegisteredApp) -> Value {
+    let owner = state.find_account(&app.owner).map_or(AccountKind::User, |account| account.kind);
     let count = state.installations.values().filter(|found| found.app_id == app.id).count();
     json!({
         "id": app.id,
         "client_id": app.client_id,
         "slug": app.slug,
         "node_id": format!("A_{}", app.id),
-        "owner": { "login": app.owner },
+        "owner": { "login": app.owner, "type": owner.name() },
         "name": app.name,
         "html_url": format!("https://{}/apps/{}", state.host, app.slug),
         "permissions": {},

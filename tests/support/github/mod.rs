@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use app::App;
+pub use app::{App, fingerprint_of};
 pub use calls::{Call, Calls, Endpoint};
 pub use fault::{Fault, Hold};
 pub use mint::Mint;

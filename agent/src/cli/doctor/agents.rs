@@ -7,7 +7,7 @@ use std::time::Duration;
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::endpoint::EndpointError;
 use ghapp_protocol::error::ErrorCode;
-use ghapp_protocol::message::Status;
+use ghapp_protocol::message::{AppStatus, Status};
 
 use super::facts::Facts;
 use super::fix::Fix;
@@ -15,7 +15,7 @@ use super::outcome::Outcome;
 use crate::cli::agent::end_it;
 use crate::cli::bounded;
 use crate::cli::failure::CliError;
-use crate::model::StoreKind;
+use crate::model::{Fingerprint, StoreKind};
 
 /// How long systemd may take to answer about a unit.
 const SYSTEMD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -144,7 +144,7 @@ pub(super) fn configuration(facts: &mut Facts<'_>) -> Outcome {
                 && it.app_id == app.app_id
                 && it.client_id == app.client_id
                 && it.store == app.store.as_str()
-                && it.key_fingerprint == app.key.as_ref().map(ToString::to_string)
+                && signs(it, app)
         })
     };
     if status.apps.len() != facts.config.apps.len() || !facts.config.apps.iter().all(|app| known(&app)) {
@@ -152,6 +152,13 @@ pub(super) fn configuration(facts: &mut Facts<'_>) -> Outcome {
         return Outcome::fail(ErrorCode::Config, detail, reload());
     }
     Outcome::ok("the agent has the Apps of the file")
+}
+
+/// Whether the agent signs with a key of an App's as the file has it: with the first, unless GitHub refused that one.
+fn signs(status: &AppStatus, app: &crate::model::App) -> bool {
+    let refused = |key: &&Fingerprint| status.refused_keys.iter().any(|other| other == key.as_str());
+    let expected = app.keys().find(|key| !refused(key)).or(app.key.as_ref());
+    status.key_fingerprint.as_deref() == expected.map(Fingerprint::as_str)
 }
 
 /// Is the audit log whole?

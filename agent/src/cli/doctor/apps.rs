@@ -18,6 +18,16 @@ pub(super) fn accepted(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
     if let Some(error) = facts.examined.get(&app.name).and_then(|examined| examined.refused.as_ref()) {
         return error.into();
     }
+    // The one that signs is accepted, or git would get no token; the others are for the day when it is not.
+    let others = facts.examined.get(&app.name).map(|examined| examined.other_keys.as_slice()).unwrap_or_default();
+    if let Some((key, error)) = others.iter().find_map(|key| Some((key, key.error.as_ref()?))) {
+        let fingerprint = &key.fingerprint;
+        let detail = format!("{}: {fingerprint}, which is not the key that signs", error.message);
+        return Outcome::warn(
+            detail,
+            Fix::Commands(vec![facts.ghapp(&["key", "remove", fingerprint, "--app", &app.name])]),
+        );
+    }
     let id = app.app_id.map_or_else(|| app.client_id.clone().unwrap_or_default(), |id| id.to_string());
     Outcome::ok(format!("{} accepts the key for App {id}", app.host))
 }
