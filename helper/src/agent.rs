@@ -4,7 +4,7 @@ use std::fmt;
 
 use ghapp_protocol::client::{self, ClientError, Deadline};
 use ghapp_protocol::endpoint::{Endpoint, EndpointError};
-use ghapp_protocol::message::{Call, Reply, Request};
+use ghapp_protocol::message::{GitCall, GitReply};
 use ghapp_protocol::start::{self, StartError};
 
 use crate::trace;
@@ -12,7 +12,7 @@ use crate::trace;
 /// Something that can be asked. Tests bring their own.
 pub(crate) trait Agent {
     /// Asks one thing; starts an agent first if there is none and `may_start` says so.
-    fn ask(&mut self, call: Call, may_start: bool) -> Result<Reply, Unreachable>;
+    fn ask(&mut self, call: &GitCall, may_start: bool) -> Result<GitReply, Unreachable>;
 }
 
 /// Why nobody answered, as a cause for people.
@@ -76,15 +76,14 @@ impl LocalAgent {
 }
 
 impl Agent for LocalAgent {
-    fn ask(&mut self, call: Call, may_start: bool) -> Result<Reply, Unreachable> {
+    fn ask(&mut self, call: &GitCall, may_start: bool) -> Result<GitReply, Unreachable> {
         let endpoint = Endpoint::from_environment()?;
-        let request = Request::new(call);
-        match client::ask(&endpoint, &request, self.deadline) {
+        match client::ask_for_git(&endpoint, call, self.deadline) {
             Err(error) if error.means_no_agent() && may_start => {
                 trace::event(|| format!("{error}; starting one for {endpoint}"));
                 start::allowed(&endpoint)?;
                 start::ensure_agent(&endpoint, None, self.deadline)?;
-                Ok(client::ask(&endpoint, &request, self.deadline)?)
+                Ok(client::ask_for_git(&endpoint, call, self.deadline)?)
             }
             outcome => Ok(outcome?),
         }

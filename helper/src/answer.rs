@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use ghapp_protocol::credential;
 use ghapp_protocol::error::GitNext;
-use ghapp_protocol::message::{Lease, Reply};
+use ghapp_protocol::message::{GitReply, Lease};
 
 use crate::agent::Unreachable;
 use crate::trace;
@@ -50,17 +50,17 @@ impl Answer {
 }
 
 /// Translates the reply to a `get`.
-pub(crate) fn to_get(reply: Result<Reply, Unreachable>) -> Answer {
+pub(crate) fn to_get(reply: Result<GitReply, Unreachable>) -> Answer {
     match reply {
-        Ok(Reply::Lease(lease)) => {
+        Ok(GitReply::Lease(lease)) => {
             trace::event(|| format!("answer: a token until {}", lease.expires_at));
             Answer { attributes: Attributes::Credential(lease), stderr: None }
         }
-        Ok(Reply::NoMatch {}) => {
+        Ok(GitReply::NoMatch) => {
             trace::event(|| "answer: not ours".to_owned());
             Answer { attributes: Attributes::None, stderr: None }
         }
-        Ok(Reply::Error(error)) => {
+        Ok(GitReply::Error(error)) => {
             trace::event(|| format!("answer: error {}", error.code.id()));
             let attributes = match error.git_next() {
                 GitNext::Stop => Attributes::Quit,
@@ -109,20 +109,20 @@ mod tests {
     use std::io;
 
     use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
-    use ghapp_protocol::message::{Lease, Reply};
+    use ghapp_protocol::message::{GitReply, Lease};
     use ghapp_protocol::secret::Secret;
 
     use super::{complaint, line, to_get};
 
-    fn written(reply: Reply) -> (String, Option<String>) {
+    fn written(reply: GitReply) -> (String, Option<String>) {
         let answer = to_get(Ok(reply));
         let mut stdout = Vec::new();
         drop(answer.write(&mut stdout));
         (String::from_utf8(stdout).unwrap(), answer.stderr)
     }
 
-    fn lease(token: &str) -> Reply {
-        Reply::Lease(Lease {
+    fn lease(token: &str) -> GitReply {
+        GitReply::Lease(Lease {
             username: "x-access-token".to_owned(),
             token: Secret::new(token.to_owned()),
             expires_at: 1_790_000_060,
@@ -147,13 +147,13 @@ mod tests {
     fn the_code_decides_what_git_does_next_and_a_rule_can_overrule_it() {
         let suspended = WireError::new(ErrorCode::Suspended, "suspended").hint("ask");
         assert_eq!(
-            written(Reply::Error(suspended.clone())),
+            written(GitReply::Error(suspended.clone())),
             ("quit=1\n".to_owned(), Some("suspended; ask".to_owned()))
         );
         let relaxed = WireError { git_next: Some(GitNext::NextHelper), ..suspended };
-        assert_eq!(written(Reply::Error(relaxed)).0, "");
-        assert_eq!(written(Reply::Error(WireError::new(ErrorCode::NotCovered, "x"))).0, "");
-        assert_eq!(written(Reply::NoMatch {}), (String::new(), None));
+        assert_eq!(written(GitReply::Error(relaxed)).0, "");
+        assert_eq!(written(GitReply::Error(WireError::new(ErrorCode::NotCovered, "x"))).0, "");
+        assert_eq!(written(GitReply::NoMatch), (String::new(), None));
     }
 
     // rule 27

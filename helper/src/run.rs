@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::credential::{Attributes, CredentialError, Question, Request};
-use ghapp_protocol::message::{Call, Erase, Get, Reply};
+use ghapp_protocol::message::{Erase, Get, GitCall, GitReply};
 
 use crate::agent::{Agent, Unreachable};
 use crate::answer;
@@ -79,7 +79,7 @@ pub(crate) fn run(
                 }
             };
             let Question { host, full_name: repository, .. } = question;
-            let reply = agent.ask(Call::Get(Get { host, repository, owners }), true);
+            let reply = agent.ask(&GitCall::Get(Get { host, repository, owners }), true);
             let answer = answer::to_get(reply);
             if let Some(line) = &answer.stderr {
                 say(line);
@@ -93,8 +93,8 @@ pub(crate) fn run(
         Operation::Erase => match read(stdin) {
             // Without a password there is nothing to compare with (rule 32). No agent is started for it: a new one has no token.
             Ok(Some(Question { host, password: Some(hashed_token), .. })) => {
-                match agent.ask(Call::Erase(Erase { host, hashed_token }), false) {
-                    Ok(Reply::Erased { dropped }) => {
+                match agent.ask(&GitCall::Erase(Erase { host, hashed_token }), false) {
+                    Ok(GitReply::Erased { dropped }) => {
                         trace::event(|| format!("erase: dropped={dropped}"));
                     }
                     Ok(_) | Err(Unreachable { .. }) => trace::event(|| "erase: not told".to_owned()),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::client::{self, ClientError, Deadline};
 use crate::endpoint::{self, Endpoint, EndpointError};
-use crate::message::{Call, Request};
+use crate::message::GitCall;
 
 pub use replacing::replace_agent;
 
@@ -164,8 +164,7 @@ pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadli
     // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this short-lived process.
     let lock = within(deadline, move || endpoint::lock(&lock).map(|()| lock))?.map_err(StartError::Spawn)?;
     // Whoever had the lock before us has probably started one.
-    let status = Request::new(Call::Status {});
-    let outcome = match client::ask(endpoint, &status, deadline) {
+    let outcome = match client::ask_for_git(endpoint, &GitCall::Status, deadline) {
         Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, config, None, deadline),
         _ => Ok(()),
     };

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use ghapp_protocol::error::{ErrorCode, GitNext};
 use ghapp_protocol::frame;
-use ghapp_protocol::message::{Call, Reply, Request, Response};
+use ghapp_protocol::message::{Call, GitCall, GitReply, GitRequest, GitResponse, Reply, Request, Response};
 use serde_json::Value;
 
 /// Every file of a directory below `tests/`, by name.
@@ -181,6 +181,62 @@ fn unknown_calls_and_replies_have_an_arm_of_their_own() {
         let response = response(name);
         assert!(matches!(response.reply, Reply::Unknown), "{name}");
         assert_eq!(response.v, v);
+    }
+}
+
+/// The helper's own form of a call is the same JSON.
+#[test]
+fn what_the_helper_writes_is_what_everybody_reads() {
+    let mut seen = 0;
+    for (name, line) in messages("messages").into_iter().filter(|(name, _)| name.starts_with("request-")) {
+        let request: Request = frame::decode(line.as_bytes()).unwrap();
+        let call = match request.call {
+            Call::Get(get) => GitCall::Get(get),
+            Call::Erase(erase) => GitCall::Erase(erase),
+            Call::Status {} => GitCall::Status,
+            _ => continue,
+        };
+        let bytes = frame::encode(&GitRequest::from(&call)).unwrap();
+        assert_eq!(std::str::from_utf8(&bytes[frame::HEADER..]).unwrap(), line, "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+/// The helper's own way of reading finds the same in every answer, of this version and of later ones.
+#[test]
+fn what_the_helper_reads_is_what_everybody_writes() {
+    for directory in ["messages", "messages-from-the-future"] {
+        for (name, line) in messages(directory).into_iter().filter(|(name, _)| name.starts_with("response-")) {
+            let full: Response = frame::decode(line.as_bytes()).unwrap();
+            let read: GitResponse = frame::decode(line.as_bytes()).expect(&name);
+            assert_eq!((read.v, &read.agent), (full.v, &full.agent), "{name}");
+            match (full.reply, read.reply) {
+                (Reply::Lease(full), GitReply::Lease(read)) => {
+                    assert_eq!(full.token.expose(), read.token.expose(), "{name}");
+                    assert_eq!((full.username, full.expires_at), (read.username, read.expires_at), "{name}");
+                }
+                (Reply::Erased { dropped: full }, GitReply::Erased { dropped: read }) => {
+                    assert_eq!(full, read, "{name}");
+                }
+                (Reply::Error(full), GitReply::Error(read)) => assert_eq!(full, read, "{name}"),
+                (Reply::NoMatch {}, GitReply::NoMatch) => {}
+                (Reply::Lease(_) | Reply::Erased { .. } | Reply::Error(_) | Reply::NoMatch {}, read) => {
+                    panic!("{name}: {read:?}")
+                }
+                (_, read) => assert!(matches!(read, GitReply::Other), "{name}: {read:?}"),
+            }
+        }
+    }
+    for line in [
+        r#"{"v":1,"agent":"0.1.0","reply":"lease","username":"x-access-token","token":"ghs_canary"}"#,
+        r#"{"v":1,"agent":"0.1.0","reply":"lease","token":"ghs_canary","expires_at":1}"#,
+        r#"{"v":1,"agent":"0.1.0","reply":"error","message":"ghs_canary"}"#,
+        r#"{"v":1,"agent":"0.1.0","reply":"erased"}"#,
+        r#"{"v":1,"agent":"0.1.0","token":"ghs_canary"}"#,
+    ] {
+        let error = frame::decode::<GitResponse>(line.as_bytes()).expect_err(line);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
     }
 }
 

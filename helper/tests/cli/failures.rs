@@ -117,6 +117,6 @@ fn a_silent_agent_costs_20_seconds_and_one_line() {
     let outcome = get(&place); // the connection waits in the backlog
     assert!(outcome.only_line().contains("did not answer in time"), "{outcome:?}");
     assert!(begin.elapsed() >= Duration::from_secs(19));
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_mins(1));
     drop(listener);
 }

@@ -147,7 +147,7 @@ fn what_never_ends_costs_20_seconds_and_one_line() {
         });
     });
     assert!(begin.elapsed() >= Duration::from_secs(19));
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_mins(1));
 }
 
 /// Leaves no room in a pipe.

@@ -4,10 +4,13 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::WIRE_VERSION;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::frame::{self, FrameError};
-use crate::message::{Reply, Request, Response};
+use crate::message::{GitCall, GitReply, GitRequest, GitResponse, Reply, Request, Response};
 
 #[cfg(unix)]
 mod unix;
@@ -108,15 +111,30 @@ impl std::error::Error for ClientError {}
 
 /// Asks the agent and waits for its answer, at most until `deadline`.
 pub fn ask(endpoint: &Endpoint, request: &Request, deadline: Deadline) -> Result<Reply, ClientError> {
+    let Response { v, agent, reply } = exchange(endpoint, request, deadline)?;
+    understood(v, &agent).map(|()| reply)
+}
+
+/// The same for what is asked for git.
+pub fn ask_for_git(endpoint: &Endpoint, call: &GitCall, deadline: Deadline) -> Result<GitReply, ClientError> {
+    let GitResponse { v, agent, reply } = exchange(endpoint, &GitRequest::from(call), deadline)?;
+    understood(v, &agent).map(|()| reply)
+}
+
+fn exchange<Q: Serialize, A: DeserializeOwned>(
+    endpoint: &Endpoint,
+    question: &Q,
+    deadline: Deadline,
+) -> Result<A, ClientError> {
     endpoint.check().map_err(ClientError::Endpoint)?;
-    let bytes = frame::encode(request).map_err(ClientError::Garbled)?;
+    let bytes = frame::encode(question).map_err(ClientError::Garbled)?;
     let answer = platform::exchange(endpoint.path(), &bytes, deadline)?;
-    let response: Response = frame::decode(&answer).map_err(ClientError::Garbled)?;
-    // Every agent answers a version that it does not speak with its own, so a mismatch shows here.
-    if response.v != WIRE_VERSION {
-        return Err(ClientError::Version { agent: printable(&response.agent) });
-    }
-    Ok(response.reply)
+    frame::decode(&answer).map_err(ClientError::Garbled)
+}
+
+/// Every agent answers a version that it does not speak with its own, so a mismatch shows here.
+fn understood(version: u32, agent: &str) -> Result<(), ClientError> {
+    if version == WIRE_VERSION { Ok(()) } else { Err(ClientError::Version { agent: printable(agent) }) }
 }
 
 /// The process that listens at a place, as the system knows it; it may be a service manager. None when nobody listens, or when

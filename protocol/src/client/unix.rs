@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 use super::{CONNECT_TIMEOUT, ClientError, Deadline};
 use crate::frame;
 
+/// Room for an answer to git, with a token many times as long as today's.
+const USUAL_ANSWER: usize = 2048;
+
 pub(super) fn exchange(
     path: &Path,
     request: &Zeroizing<Vec<u8>>,
@@ -19,20 +22,8 @@ pub(super) fn exchange(
 ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
     let mut stream = connect(path, deadline)?;
     check_peer(&stream)?;
-    // No time left must not become no timeout.
-    let left = deadline.left();
-    let left = left.ok_or(ClientError::Silent { connected: true })?;
-    stream.set_write_timeout(Some(left)).map_err(ClientError::Io)?;
-    stream.write_all(request).map_err(unread)?;
-    let mut header = [0; frame::HEADER];
-    read(&mut stream, &mut header, deadline).map_err(|error| match error {
-        ClientError::Io(error) => unread(error),
-        error => error,
-    })?;
-    let length = frame::length(header).map_err(ClientError::Garbled)?;
-    let mut body = Zeroizing::new(vec![0; length]);
-    read(&mut stream, &mut body, deadline)?;
-    Ok(body)
+    write(&mut stream, request, deadline)?;
+    read(&mut stream, deadline)
 }
 
 /// Connects, waiting for room in a full backlog.
@@ -110,20 +101,55 @@ fn peer_uid(stream: &UnixStream) -> Option<u32> {
     std::fs::symlink_metadata(address.as_pathname()?).ok().map(|metadata| metadata.uid())
 }
 
-/// `read_exact` with the deadline renewed before each part, so that a drip of bytes cannot stretch it.
-fn read(stream: &mut UnixStream, buffer: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let left = deadline.left().ok_or(ClientError::Silent { connected: true })?;
-        stream.set_read_timeout(Some(left)).map_err(ClientError::Io)?;
-        match stream.read(&mut buffer[filled..]) {
-            Ok(0) => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
-            Ok(count) => filled += count,
+/// Writes it all. The socket gives up after the slice that [`connect`] gave it; the deadline decides whether there is another.
+fn write(stream: &mut UnixStream, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && deadline.left().is_some() => {}
+            Err(error) => return Err(unread(error)),
         }
     }
     Ok(())
+}
+
+/// Reads one answer: in one call, if it is one of the usual size that was written in one.
+fn read(stream: &mut UnixStream, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+    let mut answer = Zeroizing::new(vec![0; USUAL_ANSWER]);
+    let mut filled = 0;
+    while filled < frame::HEADER {
+        let count = read_some(stream, &mut answer[filled..], deadline);
+        filled += count.map_err(if filled == 0 { unread } else { failed })?;
+    }
+    let header = answer.first_chunk().copied().unwrap_or_default();
+    let end = frame::HEADER + frame::length(header).map_err(ClientError::Garbled)?;
+    if end > answer.len() {
+        // Not `resize`, which would leave a copy behind.
+        let mut larger = Zeroizing::new(vec![0; end]);
+        larger[..filled].copy_from_slice(&answer[..filled]);
+        answer = larger;
+    }
+    while filled < end {
+        filled += read_some(stream, &mut answer[filled..end], deadline).map_err(failed)?;
+    }
+    answer.truncate(end);
+    answer.drain(..frame::HEADER);
+    Ok(answer)
+}
+
+/// Reads what there is, and waits for it no longer than until the deadline, so that a drip of bytes cannot stretch it.
+fn read_some(stream: &mut UnixStream, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+    loop {
+        // No time left must not become no timeout.
+        let left = deadline.left().ok_or(io::ErrorKind::TimedOut)?;
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A connection that is reset before an answer has begun was closed with our request unread: it waited in the backlog of an agent

@@ -35,7 +35,8 @@ pub(super) fn default_path(variable: &dyn Fn(&str) -> Option<OsString>) -> Resul
             }
         }
     }
-    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    // Not `home_dir`, which would ask the name service: a library in each program's process, and none that is linked statically may.
+    let home = || variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| home().map(|home| home.join(".local/state")));
     let path = state.ok_or(EndpointError::NoHome)?.join("ghapp/run/agent.sock");

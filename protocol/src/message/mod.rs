@@ -6,6 +6,7 @@
 
 mod call;
 mod exposure;
+mod git;
 mod key;
 mod reply;
 
@@ -18,6 +19,7 @@ pub use call::{
     Which,
 };
 pub use exposure::{Expose, ExposureStatus, GuestCall, Label, Unexpose, Unexposed};
+pub use git::{GitCall, GitReply, GitRequest, GitResponse};
 pub use key::{AddKey, AddedKey, KeyStatus, KeysCall, RemoveKey, RemovedKey};
 pub use reply::{
     AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
