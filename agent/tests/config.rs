@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ghapp_agent::config::{Config, EditError, add_app, change_keys, load, parse, remove_app};
+use ghapp_agent::config::{Config, EditError, Section, add_app, change_keys, load, parse, remove_app};
 use ghapp_agent::model::{App, AppName, Fingerprint, StoreKind};
 
 const APP: &str = "[[app]]\nname = \"bot\"\napp_id = 1\n";
@@ -195,4 +195,18 @@ fn an_app_that_a_rule_names_is_not_removed() {
     std::fs::write(&path, &text).unwrap();
     assert!(remove_app(&path, &AppName::parse("bot").unwrap()).is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn the_table_of_keys_has_those_that_are_understood() {
+    for section in Section::ALL {
+        // What an unknown key is told is there instead.
+        let error = read(&format!("{}\nqqqqqqqqqqqqqqqqqqqqqqqq = 1\n", section.header())).unwrap_err();
+        let (_, valid) = error.split_once("valid keys: ").unwrap();
+        let mut understood: Vec<_> = valid.split(", ").collect();
+        let mut listed: Vec<_> = section.keys().map(|key| key.name).collect();
+        understood.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, understood, "{section:?}");
+    }
 }

@@ -1,4 +1,5 @@
-//! What can go wrong, as one table: the code on the wire, the id that a person sees, the exit code, and what git does next.
+//! What can go wrong, as one table: the code on the wire, the id that a person sees, the exit code, what git does next, and what
+//! a person can do. Help texts and manual pages are made of it.
 
 use std::fmt;
 
@@ -17,13 +18,17 @@ pub enum GitNext {
 }
 
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $code:ident = $id:literal, exit $exit:literal, $next:ident;)*) => {
+    ($(
+        $(#[doc = $meaning:literal])+
+        $(#[serde $serde:tt])?
+        $code:ident = $id:literal, exit $exit:literal, $next:ident, $step:literal;
+    )*) => {
         /// The cause of a failure. Scripts and the helper decide by it; the text beside it is for people.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum ErrorCode {
-            $($(#[$doc])* $code,)*
+            $($(#[doc = $meaning])+ $(#[serde $serde])? $code,)*
             /// A code that a newer agent knows and this build does not.
             #[serde(other)]
             Unknown,
@@ -53,122 +58,190 @@ macro_rules! error_codes {
             pub const fn git_next(self) -> GitNext {
                 match self { $(Self::$code => GitNext::$next,)* Self::Unknown => GitNext::Stop }
             }
+
+            /// What it means, in a sentence, for help texts and manual pages.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$code => concat!($($meaning),+).trim_ascii(),)*
+                    Self::Unknown => "A newer agent met something that this build has no word for.",
+                }
+            }
+
+            /// What to do in general: a message's own hint knows more.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$code => $step,)* Self::Unknown => "ghapp agent restart" }
+            }
         }
     };
 }
 
 error_codes! {
     /// There is no agent, and none was to be started.
-    AgentNotRunning = "E01", exit 5, NextHelper;
+    AgentNotRunning = "E01", exit 5, NextHelper,
+        "ghapp agent start";
     /// A socket file is there and nobody listens behind it.
-    AgentGone = "E02", exit 5, NextHelper;
+    AgentGone = "E02", exit 5, NextHelper,
+        "ghapp agent start";
     /// The agent did not answer in time.
-    AgentSilent = "E03", exit 5, NextHelper;
+    AgentSilent = "E03", exit 5, NextHelper,
+        "ghapp agent stop, and try again; ghapp logs shows what it was busy with";
     /// The socket or its directory belongs to, or is open to, somebody else.
-    UnsafeEndpoint = "E04", exit 1, NextHelper;
+    UnsafeEndpoint = "E04", exit 1, NextHelper,
+        "chmod 0700 DIRECTORY, for the one that is named, or name another place with --socket";
     /// Agent and client do not understand each other.
-    VersionMismatch = "E05", exit 10, NextHelper;
+    VersionMismatch = "E05", exit 10, NextHelper,
+        "ghapp agent restart";
     /// The agent could not be started.
-    AgentNotStarted = "E06", exit 5, NextHelper;
+    AgentNotStarted = "E06", exit 5, NextHelper,
+        "install ghapp-agent beside ghapp; ghapp agent start --foreground shows why it ends";
     /// No App is configured.
-    NotConfigured = "E07", exit 3, NextHelper;
+    NotConfigured = "E07", exit 3, NextHelper,
+        "ghapp login";
     /// The agent is locked.
-    Locked = "E08", exit 4, Stop;
+    Locked = "E08", exit 4, Stop,
+        "ghapp unlock";
     /// There is no OS keyring to talk to.
-    KeyringMissing = "E09", exit 6, Stop;
+    KeyringMissing = "E09", exit 6, Stop,
+        "install gnome-keyring or another Secret Service, or choose a store: ghapp login --store encrypted-file";
     /// There is no session bus through which a keyring could be reached.
-    NoSessionBus = "E10", exit 6, Stop;
+    NoSessionBus = "E10", exit 6, Stop,
+        "log in on the desktop, or choose a store: ghapp login --store encrypted-file";
     /// The OS keyring is locked and nobody unlocked it.
-    KeyringLocked = "E11", exit 6, Stop;
+    KeyringLocked = "E11", exit 6, Stop,
+        "unlock it on the desktop, then ghapp unlock";
     /// The OS keyring has no such key, although the App is configured.
-    KeyMissing = "E12", exit 6, Stop;
+    KeyMissing = "E12", exit 6, Stop,
+        "ghapp login, with the same App";
     /// A file is not a PEM private key.
-    NotAPrivateKey = "E13", exit 1, Stop;
+    NotAPrivateKey = "E13", exit 1, Stop,
+        "generate one on the App's settings page, Private keys, and name that file";
     /// A private key, but not one that can sign for an App: public, encrypted, not RSA, too short.
-    UnusableKey = "E14", exit 1, Stop;
+    UnusableKey = "E14", exit 1, Stop,
+        "name the .pem file that GitHub made; an encrypted one: openssl pkcs8 -in FILE -out app.pem";
     /// GitHub does not accept the key for the App.
-    KeyRefused = "E15", exit 7, Stop;
+    KeyRefused = "E15", exit 7, Stop,
+        "compare ghapp key list with the App's settings page; log in with a key that is there";
     /// The app JWT was refused because of the clock.
-    Clock = "E16", exit 7, Stop;
+    Clock = "E16", exit 7, Stop,
+        "set the clock, for instance: timedatectl set-ntp true";
     /// The App is not installed on the owner.
-    NotInstalled = "E17", exit 9, NextHelper;
+    NotInstalled = "E17", exit 9, NextHelper,
+        "install it: https://github.com/apps/SLUG/installations/new";
     /// The installation does not include the repository, or there is no such repository.
-    NotCovered = "E18", exit 9, NextHelper;
+    NotCovered = "E18", exit 9, NextHelper,
+        "add the repository to the installation, on the account's page Settings, GitHub Apps";
     /// The installation is suspended.
-    Suspended = "E19", exit 7, Stop;
+    Suspended = "E19", exit 7, Stop,
+        "an owner of the account has to unsuspend it, on the same page";
     /// The installation does not grant a permission that git needs.
-    PermissionMissing = "E20", exit 7, Stop;
+    PermissionMissing = "E20", exit 7, Stop,
+        "add the permission to the App, have its installation accept it, then ghapp apps --refresh";
     /// GitHub asks for patience.
-    RateLimited = "E23", exit 7, Stop;
+    RateLimited = "E23", exit 7, Stop,
+        "wait until the time that is named; ghapp leases and ghapp logs show what asked so much";
     /// GitHub cannot be reached.
-    Unreachable = "E24", exit 8, Stop;
+    Unreachable = "E24", exit 8, Stop,
+        "check network and proxy; ghapp doctor tells which of them it is";
     /// The certificate of GitHub's host is not trusted.
-    UntrustedCertificate = "E25", exit 8, Stop;
+    UntrustedCertificate = "E25", exit 8, Stop,
+        "name the CA: ghapp login --ca-file FILE, or SSL_CERT_FILE for all programs";
     /// The proxy refused the connection.
-    ProxyRefused = "E26", exit 8, Stop;
+    ProxyRefused = "E26", exit 8, Stop,
+        "put user and password into HTTPS_PROXY, then ghapp agent restart";
     /// GitHub answered with a server error, or with something that is not its API.
     #[serde(rename = "github_unavailable")] // and not `git_hub_unavailable`
-    GitHubUnavailable = "E27", exit 8, Stop;
+    GitHubUnavailable = "E27", exit 8, Stop,
+        "look at https://www.githubstatus.com and try again";
     /// git did not say which repository it means.
-    PathMissing = "E29", exit 1, NextHelper;
+    PathMissing = "E29", exit 1, NextHelper,
+        "ghapp setup-git";
     /// Two Apps claim the same owner and no rule decides.
-    AmbiguousApp = "E31", exit 1, Stop;
+    AmbiguousApp = "E31", exit 1, Stop,
+        "write a rule that names the App: ghapp help config";
     /// The configuration file has an error.
-    Config = "E32", exit 2, Stop;
+    Config = "E32", exit 2, Stop,
+        "correct the place that is named; ghapp config check looks again";
     /// A token would have been printed on a terminal.
-    TokenOnTerminal = "E33", exit 1, NextHelper;
+    TokenOnTerminal = "E33", exit 1, NextHelper,
+        "ghapp token --show, or let the output go to a program";
     /// No App is configured for the host.
-    HostNotConfigured = "E34", exit 3, NextHelper;
+    HostNotConfigured = "E34", exit 3, NextHelper,
+        "ghapp login --host HOST";
     /// The OS keyring did not answer in time.
-    KeyringSilent = "E36", exit 6, Stop;
+    KeyringSilent = "E36", exit 6, Stop,
+        "answer the keyring's dialog, and try again";
     /// The key was kept in memory only, and the agent has been locked or started anew.
-    LoginNeeded = "E37", exit 4, Stop;
+    LoginNeeded = "E37", exit 4, Stop,
+        "ghapp login, with the same App";
     /// There is no App with that id on the host.
-    UnknownApp = "E38", exit 7, Stop;
+    UnknownApp = "E38", exit 7, Stop,
+        "compare the id with the one on the App's settings page, and the host with --host";
     /// A rule denies the repository.
-    Denied = "E39", exit 1, Stop;
+    Denied = "E39", exit 1, Stop,
+        "change the rule that ghapp which names, if it should not";
     /// The request made no sense to the agent.
-    BadRequest = "E40", exit 1, NextHelper;
+    BadRequest = "E40", exit 1, NextHelper,
+        "ghapp which tells what a remote leads to";
     /// The agent failed in a way that it does not expect.
-    Internal = "E41", exit 1, NextHelper;
+    Internal = "E41", exit 1, NextHelper,
+        "ghapp doctor --report FILE, and report it";
     /// An App of that name, or that App, is configured already.
-    AppExists = "E42", exit 1, NextHelper;
+    AppExists = "E42", exit 1, NextHelper,
+        "ghapp logout first, or give the new one another --name";
     /// GitHub refused for a reason that has no code of its own; its words are in the message.
-    Refused = "E43", exit 7, Stop;
+    Refused = "E43", exit 7, Stop,
+        "do what GitHub's words say; ghapp doctor looks closer";
     /// A fresh token would not live long enough for a git command.
-    TokenTooShort = "E44", exit 7, Stop;
+    TokenTooShort = "E44", exit 7, Stop,
+        "ask for less with --min-ttl, or lower agent.min_ttl";
     /// A file could not be read or written.
-    File = "E45", exit 1, NextHelper;
+    File = "E45", exit 1, NextHelper,
+        "make the file that is named readable or writable, and try again";
     /// A command line that does not say enough, or too much.
-    Usage = "E46", exit 2, NextHelper;
+    Usage = "E46", exit 2, NextHelper,
+        "ghapp help COMMAND";
     /// The OS keyring refused to keep the key.
-    KeyringRefused = "E47", exit 6, Stop;
+    KeyringRefused = "E47", exit 6, Stop,
+        "ghapp login --store NAME takes another store";
     /// The answer was not ready before the deadline of the request.
-    DeadlinePassed = "E48", exit 8, Stop;
+    DeadlinePassed = "E48", exit 8, Stop,
+        "try again; ghapp logs shows what took so long";
     /// git itself failed or is missing.
-    Git = "E49", exit 1, NextHelper;
+    Git = "E49", exit 1, NextHelper,
+        "ghapp doctor looks at git and its configuration";
     /// Servers refused fresh tokens of a scope again and again; it has to wait for the next.
-    TokensRefused = "E50", exit 7, Stop;
+    TokensRefused = "E50", exit 7, Stop,
+        "wait until the time that is named; check that the remote is GitHub and no proxy drops the header";
     /// A browser came back from somewhere else than the page that was opened.
-    ForgedCallback = "E51", exit 1, NextHelper;
+    ForgedCallback = "E51", exit 1, NextHelper,
+        "start again, and use the page that was opened: ghapp login --create";
     /// GitHub does not know the code of a manifest: it was used already, or is older than an hour.
-    ManifestCodeRefused = "E52", exit 7, NextHelper;
+    ManifestCodeRefused = "E52", exit 7, NextHelper,
+        "start again: ghapp login --create";
     /// The person said no in the browser.
-    Cancelled = "E53", exit 1, NextHelper;
+    Cancelled = "E53", exit 1, NextHelper,
+        "ghapp login --create, when you have changed your mind";
     /// Nobody came back from the browser in time.
-    NoCallback = "E54", exit 8, NextHelper;
+    NoCallback = "E54", exit 8, NextHelper,
+        "ghapp login --create; over ssh, forward the port as it tells";
     /// What was asked for needs the passphrase of an encrypted file, and none was given.
-    PassphraseNeeded = "E55", exit 4, Stop;
+    PassphraseNeeded = "E55", exit 4, Stop,
+        "ghapp unlock, or --passphrase-file";
     /// The passphrase is not that of an encrypted file.
-    WrongPassphrase = "E56", exit 4, Stop;
+    WrongPassphrase = "E56", exit 4, Stop,
+        "ghapp unlock, with the right one";
     /// There were too many wrong passphrases; the agent looks at no other for some time.
-    TooManyPassphrases = "E57", exit 4, Stop;
+    TooManyPassphrases = "E57", exit 4, Stop,
+        "wait until the time that is named, then ghapp unlock";
     /// No key of the App has that fingerprint here.
-    UnknownKey = "E60", exit 1, NextHelper;
+    UnknownKey = "E60", exit 1, NextHelper,
+        "ghapp key list shows those that there are";
     /// The App's only key cannot be removed: the App would be of no use.
-    LastKey = "E61", exit 1, NextHelper;
+    LastKey = "E61", exit 1, NextHelper,
+        "ghapp key rotate --pem FILE first, or ghapp logout";
     /// The App has as many keys here as it can have.
-    TooManyKeys = "E62", exit 1, NextHelper;
+    TooManyKeys = "E62", exit 1, NextHelper,
+        "ghapp key remove FINGERPRINT, for one that is needed no more";
 }
 
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.
@@ -224,5 +297,17 @@ mod tests {
         let ids: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.id()).collect();
         assert_eq!(ids.len(), ErrorCode::ALL.len());
         assert!(ErrorCode::ALL.iter().all(|code| (1..=10).contains(&code.exit())));
+    }
+
+    #[test]
+    fn every_code_has_a_sentence_and_a_step() {
+        for code in ErrorCode::ALL {
+            let (meaning, step) = (code.meaning(), code.next_step());
+            assert!(
+                meaning.ends_with('.') && !meaning.starts_with(' ') && !meaning.contains("  "),
+                "{code:?}: {meaning}"
+            );
+            assert!(!step.is_empty() && !step.ends_with('.'), "{code:?}: {step}");
+        }
     }
 }

@@ -32,6 +32,7 @@ mod keys;
 mod limits;
 mod lock;
 mod logins;
+mod manual;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod memory;
 mod patience;

@@ -1,9 +1,11 @@
 //! The command line: names, flags and help texts. Owns the clap crate's derive.
 
+mod config;
 mod exec;
 mod expose;
 mod key;
 mod login;
+mod manual;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,17 +13,19 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ghapp_protocol::remote::{Host, Owner};
 
+pub(super) use config::Config;
 pub(super) use exec::Exec;
 pub(super) use expose::{Expose, Unexpose};
 pub(super) use key::{Key, NewKey, Verb, Verify};
 pub(super) use login::Login;
+pub(super) use manual::{Completion, Help, Man};
 
 use super::output::ColorChoice;
 use crate::model::AppName;
 
 /// Let git act as a GitHub App
 #[derive(Debug, Parser)]
-#[command(name = "ghapp", version, max_term_width = 100, after_help = ENVIRONMENT)]
+#[command(name = "ghapp", version, max_term_width = 100, after_help = ENVIRONMENT, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) global: Global,
@@ -35,12 +39,15 @@ Environment:
   GHAPP_CONFIG        the configuration file, as --config
   GHAPP_SOCKET        the agent's socket, as --socket
   GHAPP_NO_AUTOSTART  do not start an agent when there is none
+  GHAPP_TRACE         1: say on standard error what happens; an absolute path: append it there
   NO_COLOR            no colours
 
 Exit codes:
   0 ok, 1 failure, 2 usage, 3 nothing configured, 4 unlock or login needed,
   5 agent unreachable, 6 keyring unavailable, 7 GitHub refused, 8 network,
-  9 not covered by any installation, 10 version mismatch";
+  9 not covered by any installation, 10 version mismatch
+
+More: ghapp help TOPIC, with config, environment, errors, exit-codes, git or security";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -118,6 +125,12 @@ pub(super) enum Command {
     /// Show where the configuration is
     #[command(subcommand)]
     Config(Config),
+    /// Print a script that makes a shell complete commands and flags
+    Completion(Completion),
+    /// Write the manual pages
+    Man(Man),
+    /// Explain a command, a topic or an error id; without one, list them
+    Help(Help),
 }
 
 #[derive(Debug, Args)]
@@ -334,12 +347,6 @@ pub(super) struct Exports {
     pub(super) fish: bool,
     #[command(flatten)]
     pub(super) form: Form,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Config {
-    /// Print the path of the configuration file
-    Path(Form),
 }
 
 fn host(text: &str) -> Result<Host, String> {

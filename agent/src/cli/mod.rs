@@ -17,6 +17,7 @@ mod exec;
 mod expose;
 mod failure;
 mod git_config;
+mod help;
 mod in_place;
 mod installing;
 mod json;
@@ -26,6 +27,7 @@ mod lock;
 mod login;
 mod logout;
 mod logs;
+mod manual;
 mod output;
 mod passphrase;
 mod pem;
@@ -117,6 +119,13 @@ struct Session<'a> {
 }
 
 fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, CliError> {
+    // Packages are built where there is no home and no configuration.
+    match &command {
+        Command::Completion(it) => return manual::completion(it.shell, output).map(|()| ExitCode::SUCCESS),
+        Command::Man(it) => return manual::manual(&it.dir).map(|()| ExitCode::SUCCESS),
+        Command::Help(it) => return help::run(it, output).map(|()| ExitCode::SUCCESS),
+        _ => {}
+    }
     let config = config_file(global.config.clone())?;
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let explicit = global.config.is_some() || variable(CONFIG_VARIABLE).is_some();
@@ -152,6 +161,9 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Key(key) => return key::run(&session, key),
         Command::Agent(agent) => return agent::run(&session, &agent),
         Command::Config(arguments::Config::Path(form)) => config::path(&session, form)?,
+        Command::Completion(_) | Command::Man(_) | Command::Help(_) => {
+            unreachable!("they need no session and are answered above")
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! What the user configured: which Apps there are and which rules apply. Owns the file format.
 
 mod edit;
+mod keys;
 mod load;
 mod paths;
 mod position;
@@ -8,8 +9,11 @@ mod position;
 use std::time::Duration;
 
 pub use edit::{Edit, EditError, add_app, change_keys, remove_app};
+pub use keys::{Form, KEYS, Key, Section};
 pub use load::{ConfigError, MAX_MIN_TTL, load, parse};
 pub use paths::{PathsError, audit_file, config_file, credentials_directory, downloads, home, key_directory};
+
+pub use position::nearest;
 
 use crate::model::{App, AppName, Rule};
 use ghapp_protocol::remote::Host;

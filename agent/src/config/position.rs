@@ -11,7 +11,7 @@ pub(super) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
 const MAX_EDITS: usize = 3;
 
 /// The valid key that is nearest to what was written.
-pub(super) fn nearest<'a>(written: &str, valid: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, valid: &[&'a str]) -> Option<&'a str> {
     let distance = |key: &&&str| strsim::damerau_levenshtein(written, key);
     valid.iter().min_by_key(distance).filter(|key| distance(key) <= MAX_EDITS).copied()
 }

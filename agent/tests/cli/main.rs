@@ -5,6 +5,7 @@
 mod agent;
 mod doctor;
 mod errors;
+mod help;
 mod key;
 mod listings;
 mod lock;
