@@ -10,7 +10,7 @@ use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
 use crate::model::{
     ApiUrl, App, AppName, Fingerprint, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope,
-    shell_word,
+    first_login, shell_word,
 };
 
 /// A time as people and programs read it.
@@ -49,12 +49,12 @@ pub(super) fn min_ttl_too_long() -> WireError {
 }
 
 pub(super) fn not_configured() -> WireError {
-    WireError::new(ErrorCode::NotConfigured, "no App is configured").hint("run: ghapp login --pem FILE --app-id ID")
+    WireError::new(ErrorCode::NotConfigured, "no App is configured").hint(format!("run: {}", first_login(None)))
 }
 
 pub(super) fn host_not_configured(host: &Host) -> WireError {
     WireError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {host}"))
-        .hint(format!("run: ghapp login --pem FILE --app-id N --host {host}"))
+        .hint(format!("run: {}", first_login(Some(host))))
 }
 
 pub(super) fn unknown_app(name: &str) -> WireError {
@@ -128,6 +128,17 @@ pub(super) fn pinned_missing(app: &App, id: InstallationId) -> WireError {
     WireError::new(ErrorCode::NotInstalled, format!("{} has no installation {id}", app.name)).hint(
         "mend installation_id in the file that this prints: ghapp config path; see: ghapp installations --refresh",
     )
+}
+
+pub(super) fn installation_gone(app: &App, id: InstallationId) -> WireError {
+    WireError::new(ErrorCode::NotInstalled, format!("{} has no installation {id}", app.name))
+        .hint("run: ghapp installations --refresh")
+}
+
+/// There is no user that the App could commit as.
+pub(super) fn no_bot(app: &App, slug: &str) -> WireError {
+    WireError::new(ErrorCode::Refused, format!("{} has no user {slug}[bot]", app.host))
+        .hint("compare the App's name on its settings page with: ghapp apps")
 }
 
 /// GitHub refused the combination of repositories and permissions.

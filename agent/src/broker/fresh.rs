@@ -93,12 +93,12 @@ impl Broker {
     }
 
     /// Admits in the audit log that GitHub may have minted a token whose answer never came. Nobody holds it; it dies in an hour.
-    pub(super) fn admit_lost_answer(&self, mint: &Mint, error: &GitHubError) {
+    pub(super) fn admit_lost_answer(&self, scope: &TokenScope, error: &GitHubError) {
         let now = self.clock.now();
         let mut record = new_record("mint", &Caller::default(), now);
-        record.host = Some(mint.app.host.to_string());
-        record.app = Some(mint.app.name.to_string());
-        record.installation_id = Some(mint.scope.installation.0);
+        record.host = Some(scope.host.to_string());
+        record.app = Some(scope.app.to_string());
+        record.installation_id = Some(scope.installation.0);
         record.outcome = format!("answer lost: {error}");
         self.write(record, now);
     }

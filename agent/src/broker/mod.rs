@@ -14,13 +14,16 @@ mod expose;
 mod exposures;
 mod fresh;
 mod guest;
+mod identity;
 mod keys;
 mod listing;
 mod lock;
 mod login;
 mod logout;
+mod look;
 mod mint;
 mod narrow;
+mod repositories;
 mod revoke;
 mod scope;
 mod serve;
@@ -46,10 +49,10 @@ use crate::attempts::Attempts;
 use crate::audit::{Audit, Record};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Config};
-use crate::github::GitHub;
+use crate::github::{GitHub, User};
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
-use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Fingerprint, Installation, TokenScope};
+use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Fingerprint, Installation, InstallationId, TokenScope};
 use crate::numbers::Numbers;
 use crate::patience::Breakers;
 use crate::refused_keys::RefusedKeys;
@@ -58,6 +61,7 @@ use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 use activity::Activity;
 use exposures::Exposures;
 use mint::{Absence, MintKey};
+use repositories::Reached;
 
 /// What the agent knows and can do. Shared by all connections.
 pub struct Broker {
@@ -73,6 +77,8 @@ pub struct Broker {
     jwts: Flights<(AppName, Fingerprint), Result<AppJwt, WireError>>,
     lookups: Flights<(AppName, Owner), Result<Option<Installation>, WireError>>,
     mints: Flights<MintKey, Result<TokenLease, WireError>>,
+    listings: Flights<(AppName, InstallationId), Result<Reached, WireError>>,
+    introductions: Flights<AppName, Result<User, WireError>>,
 }
 
 /// What changes. Locked for moments only, never across an await.
@@ -96,6 +102,10 @@ struct State {
     numbers: Numbers,
     /// Repositories that GitHub just said are not part of an installation.
     refused: HashMap<TokenScope, Absence>,
+    /// The repositories that installations reach, as GitHub told last, in the order of their ids.
+    reached: HashMap<(AppName, InstallationId), Reached>,
+    /// The users that Apps commit as.
+    bots: HashMap<AppName, User>,
     /// The sockets that are exposed.
     exposures: Exposures,
     /// The agent ends and kills all tokens: none is handed out or kept any more.
@@ -162,6 +172,8 @@ impl Broker {
             cooling: Cooling::default(),
             numbers: Numbers::default(),
             refused: HashMap::new(),
+            reached: HashMap::new(),
+            bots: HashMap::new(),
             exposures: Exposures::default(),
             ending: false,
             locked: false,
@@ -181,6 +193,8 @@ impl Broker {
             jwts: Flights::default(),
             lookups: Flights::default(),
             mints: Flights::default(),
+            listings: Flights::default(),
+            introductions: Flights::default(),
         }
     }
 
@@ -222,6 +236,7 @@ impl Broker {
             Ok(Some(served)) => {
                 note(&mut record, &served);
                 let TokenLease { id, scope, minted, .. } = served.lease;
+                let app = Some(scope.app.to_string());
                 Reply::Token(Box::new(TokenReply {
                     lease: Lease {
                         username: TOKEN_USERNAME.to_owned(),
@@ -231,6 +246,7 @@ impl Broker {
                     id,
                     permissions: minted.token.permissions.to_map(),
                     repositories: scope.repositories.names().map(<[_]>::to_vec),
+                    app,
                 }))
             }
             Ok(None) => Reply::NoMatch {},
@@ -303,6 +319,8 @@ impl Broker {
             state.jwts.clear();
             let config = Arc::clone(&state.config);
             state.refused_keys.keep_only(&config.apps);
+            state.reached.clear();
+            state.bots.clear();
         }
         self.close_what_has_no_app();
     }

@@ -86,7 +86,7 @@ impl Broker {
                 if let Err(error) = &outcome
                     && error.may_have_happened()
                 {
-                    self.admit_lost_answer(mint, error);
+                    self.admit_lost_answer(scope, error);
                 }
                 outcome
             })

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::mint::Mint;
 use super::{Broker, explain};
 use crate::config::Config;
-use crate::model::{Caller, InstallationToken, TokenScope};
+use crate::model::{App, Caller, InstallationToken, TokenScope};
 use crate::token::TokenLease;
 
 /// How long a revocation may take in all. Eight tokens at a time, so a hundred of them take a few seconds; a GitHub that does not
@@ -55,7 +55,8 @@ impl Broker {
             state.ending = true;
             Arc::clone(&state.config)
         };
-        if timeout_at(deadline, self.mints.landed()).await.is_err() {
+        let landed = async { tokio::join!(self.mints.landed(), self.listings.landed(), self.introductions.landed()) };
+        if timeout_at(deadline, landed).await.is_err() {
             warn!("a mint is still under way; its token dies with its hour");
         }
         self.revoke_where(&config, |_| true, deadline, caller).await
@@ -138,8 +139,19 @@ impl Broker {
 
     /// Kills a token that nobody may have, or that nobody needs.
     pub(super) async fn kill_unwanted(&self, mint: &Mint, token: &InstallationToken, caller: &Caller) {
-        let killed = self.github.revoke(&mint.app, token).await.map_err(|error| explain::github(&error, &mint.app));
-        self.account_for(&mint.scope, None, token, killed.as_ref().err(), caller);
+        self.kill_unlisted(&mint.app, &mint.scope, token, caller).await;
+    }
+
+    /// Kills a token that is no lease.
+    pub(super) async fn kill_unlisted(
+        &self,
+        app: &App,
+        scope: &TokenScope,
+        token: &InstallationToken,
+        caller: &Caller,
+    ) {
+        let killed = self.github.revoke(app, token).await.map_err(|error| explain::github(&error, app));
+        self.account_for(scope, None, token, killed.as_ref().err(), caller);
         self.github.reconnect(); // the connection that it went over keeps it in a buffer
     }
 

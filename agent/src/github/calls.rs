@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::client::{Answer, GitHub};
 use super::error::{GitHubError, date, refusal};
-use super::types::{AppInfo, MintAnswer, MintBody, NewApp, RawInstallation, RawToken};
+use super::types::{AppInfo, ListedRepository, MintAnswer, MintBody, NewApp, RawInstallation, RawPage, RawToken, User};
 use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, ManifestCode, Permissions};
 
-/// Most pages of installations that are read: 10,000 installations.
+/// Most pages of a list that are read: 10,000 installations or repositories.
 const MAX_PAGES: usize = 100;
 
 /// Which repositories a mint names. There is no empty list: GitHub would read it as all of them.
@@ -173,6 +173,34 @@ impl GitHub {
         Ok(MintAnswer { token: InstallationToken { minted_at: date(&answer.headers), ..token }, repositories })
     }
 
+    /// The repositories that a token reaches.
+    pub async fn repositories(
+        &self,
+        app: &App,
+        token: &InstallationToken,
+    ) -> Result<Vec<ListedRepository>, GitHubError> {
+        let mut repositories = Vec::new();
+        let mut path = "/installation/repositories?per_page=100".to_owned();
+        for _ in 0..MAX_PAGES {
+            let answer = self.call(app, Method::GET, &path, Some(&token.secret), None).await?;
+            let answer = expect(answer, StatusCode::OK)?;
+            repositories.extend(json::<RawPage>(&answer)?.into_listed());
+            match next_page(&answer, app) {
+                Some(next) => path = next,
+                None => return Ok(repositories),
+            }
+        }
+        Err(GitHubError::Garbled("more than 100 pages of repositories"))
+    }
+
+    /// A user by its name. Most hosts tell everybody; others want a token to be shown.
+    pub async fn user(&self, app: &App, login: &str, token: Option<&InstallationToken>) -> Result<User, GitHubError> {
+        let path = format!("/users/{}", escaped(login));
+        let answer = self.call(app, Method::GET, &path, token.map(|token| &token.secret), None).await?;
+        let user: User = json(&expect(answer, StatusCode::OK)?)?;
+        if user.login.eq_ignore_ascii_case(login) { Ok(user) } else { Err(GitHubError::Garbled("another user")) }
+    }
+
     /// Kills a token. One that is dead already is no error.
     pub async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
         let answer = self.call(app, Method::DELETE, "/installation/token", Some(&token.secret), None).await?;
@@ -196,6 +224,13 @@ fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, GitHubError> {
     serde_json::from_slice(&answer.body).map_err(|_| GitHubError::Garbled("unexpected JSON"))
 }
 
+/// One part of a path. A bot's name has brackets, which have to be written so (RFC 3986, section 2.2).
+fn escaped(part: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escape = |byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    part.bytes().map(escape).collect()
+}
+
 /// The path of the next page, from `Link: <URL>; rel="next"`. Only below the same API: the JWT goes nowhere else.
 fn next_page(answer: &Answer, app: &App) -> Option<String> {
     let link = answer.headers.get(LINK)?.to_str().ok()?;
@@ -210,4 +245,15 @@ fn moved_to(answer: &Answer, app: &App) -> Option<u64> {
     let location = answer.headers.get(LOCATION)?.to_str().ok()?;
     let path = location.strip_prefix(app.api_url.as_str()).unwrap_or(location);
     path.strip_prefix("/repositories/")?.split('/').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn nothing_in_a_name_can_leave_its_part_of_a_path() {
+        assert_eq!(escaped("acme-bot[bot]"), "acme-bot%5Bbot%5D");
+        assert_eq!(escaped("../app?x#y%z\u{e9}"), "..%2Fapp%3Fx%23y%25z%C3%A9");
+    }
 }

@@ -9,6 +9,8 @@
 //! | `GET /repos/{owner}/{repo}/installation` | <https://docs.github.com/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app> |
 //! | `POST /app/installations/{id}/access_tokens` | <https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app> |
 //! | `POST /app-manifests/{code}/conversions` | <https://docs.github.com/rest/apps/apps#create-a-github-app-from-a-manifest> |
+//! | `GET /installation/repositories` | <https://docs.github.com/rest/apps/installations#list-repositories-accessible-to-the-app-installation> |
+//! | `GET /users/{login}` | <https://docs.github.com/rest/users/users#get-a-user> |
 //! | `DELETE /installation/token` | <https://docs.github.com/rest/apps/installations#revoke-an-installation-access-token> |
 
 mod calls;
@@ -21,4 +23,4 @@ pub use calls::{MintRepositories, RepositoryInstallation};
 pub use client::GitHub;
 pub use error::GitHubError;
 pub use front::Front;
-pub use types::{AppInfo, MintAnswer, NewApp};
+pub use types::{AppInfo, ListedRepository, MintAnswer, NewApp, User};

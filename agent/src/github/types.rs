@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_protocol::remote::{Owner, RepositoryName};
+use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
 use ghapp_protocol::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -125,6 +125,54 @@ pub(super) struct RawToken {
 struct RawRepository {
     id: u64,
     name: String,
+}
+
+/// A page of the repositories that a token reaches.
+#[derive(Deserialize)]
+pub(super) struct RawPage {
+    repositories: Vec<RawListed>,
+}
+
+/// A repository of such a page.
+#[derive(Deserialize)]
+struct RawListed {
+    id: u64,
+    full_name: String,
+    #[serde(default)]
+    private: bool,
+    #[serde(default)]
+    archived: bool,
+}
+
+impl RawPage {
+    /// What nobody could clone under its name is left out.
+    pub(super) fn into_listed(self) -> impl Iterator<Item = ListedRepository> {
+        self.repositories.into_iter().filter_map(|RawListed { id, full_name, private, archived }| {
+            FullName::parse(&full_name).ok().map(|name| ListedRepository { id, name, private, archived })
+        })
+    }
+}
+
+/// A repository that a token reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRepository {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// What it is called.
+    pub name: FullName,
+    /// Whether only some may read it.
+    pub private: bool,
+    /// Whether nobody can change it any more.
+    pub archived: bool,
+}
+
+/// A user, which may be an App's bot.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub login: String,
 }
 
 /// A token, and what the repositories that it was narrowed to are called now.

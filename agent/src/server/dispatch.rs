@@ -109,6 +109,8 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         }
         Call::Exposed { after } => broker.exposed(after.as_ref()),
         Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
+        Call::Repositories(call) => within(PERSON_ANSWER, broker.repositories(&call, caller)).await,
+        Call::Identity(call) => within(PERSON_ANSWER, broker.identity(&call, caller)).await,
         Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),

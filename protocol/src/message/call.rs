@@ -183,6 +183,29 @@ pub struct InstallationsCall {
     pub after: Option<u64>,
 }
 
+/// Asks for the repositories that an installation reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoriesCall {
+    /// The App's nickname.
+    pub app: String,
+    /// The installation.
+    pub installation: u64,
+    /// Ask GitHub; otherwise tell what it said last, and ask only when it never has.
+    #[serde(default)]
+    pub refresh: bool,
+    /// Only repositories with a greater id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+/// Asks as whom an App commits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityCall {
+    /// The App's nickname; may be left out when there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+}
+
 /// Asks how far an App gets: whether its key can be read, whether GitHub can be reached, and whether GitHub accepts the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examine {

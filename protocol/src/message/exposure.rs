@@ -113,6 +113,8 @@ impl GuestCall {
             | Call::Leases { .. }
             | Call::Revoke(_)
             | Call::Installations(_)
+            | Call::Repositories(_)
+            | Call::Identity(_)
             | Call::Lock(_)
             | Call::Unlock(_)
             | Call::Examine(_)

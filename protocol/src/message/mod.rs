@@ -15,15 +15,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use call::{
-    CreateApp, Erase, Examine, Get, InstallationsCall, LeaseId, Lock, Login, Logout, Revoke, Stop, TokenCall, Unlock,
-    Which,
+    CreateApp, Erase, Examine, Get, IdentityCall, InstallationsCall, LeaseId, Lock, Login, Logout, RepositoriesCall,
+    Revoke, Stop, TokenCall, Unlock, Which,
 };
 pub use exposure::{Expose, ExposureStatus, GuestCall, Label, Unexpose, Unexposed};
 pub use git::{GitCall, GitReply, GitRequest, GitResponse};
 pub use key::{AddKey, AddedKey, KeyStatus, KeysCall, RemoveKey, RemovedKey};
 pub use reply::{
-    AppStatus, Examined, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RequestedBy, Revoked, Route,
-    Status, StoreStatus, TokenReply, Unlocked,
+    AppStatus, Examined, Identity, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RepositoryStatus,
+    RequestedBy, Revoked, Route, Status, StoreStatus, TokenReply, Unlocked,
 };
 
 use crate::error::WireError;
@@ -87,6 +87,10 @@ pub enum Call {
     Revoke(Revoke),
     /// The installations of an App, a page at a time.
     Installations(InstallationsCall),
+    /// The repositories of an installation, a page at a time.
+    Repositories(RepositoriesCall),
+    /// As whom an App commits.
+    Identity(IdentityCall),
     /// How far an App gets with its key and with GitHub, for a person who looks for a fault.
     Examine(Examine),
     /// Forget tokens and keys, and use none until told otherwise.
@@ -201,6 +205,16 @@ pub enum Reply {
         #[serde(default)]
         more: bool,
     },
+    /// A page of repositories.
+    Repositories {
+        /// In the order of their ids.
+        repositories: Vec<RepositoryStatus>,
+        /// Whether there are more behind them.
+        #[serde(default)]
+        more: bool,
+    },
+    /// As whom an App commits.
+    Identity(Box<Identity>),
     /// How far an App gets.
     Examined(Box<Examined>),
     /// Tokens and keys are forgotten, and none is used.

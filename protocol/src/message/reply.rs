@@ -35,6 +35,9 @@ pub struct TokenReply {
     /// What it reaches; nothing means the whole installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repositories: Option<Vec<RepositoryName>>,
+    /// The nickname of the App that it is of; older agents do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
 }
 
 /// The way from a remote to a token, as far as it goes.
@@ -282,4 +285,33 @@ pub struct InstallationStatus {
     /// The page where its account's owners change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
+}
+
+/// A repository that an installation reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryStatus {
+    /// GitHub's number for it, which a rename does not change.
+    pub id: u64,
+    /// What it is called now.
+    pub name: FullName,
+    /// Whether only some may read it.
+    pub private: bool,
+    /// Whether nobody can change it any more.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+/// As whom an App commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The App's nickname.
+    pub app: String,
+    /// The App's host.
+    pub host: Host,
+    /// git's `user.name`: `SLUG[bot]`.
+    pub name: String,
+    /// git's `user.email`, by which GitHub knows the bot's commits.
+    pub email: String,
+    /// The number of the bot's user, which is not that of the App.
+    pub user_id: u64,
 }

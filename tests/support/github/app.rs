@@ -77,6 +77,11 @@ impl RegisteredApp {
         (registered, app)
     }
 
+    pub(super) fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        self.slug = slug(name);
+    }
+
     pub(super) fn bot(&self) -> String {
         format!("{}[bot]", self.slug)
     }

@@ -25,6 +25,8 @@ pub enum Endpoint {
     InstallationRepositories,
     /// `GET /users/{username}`
     UserGet,
+    /// `GET /repos/{owner}/{repo}`
+    RepoGet,
     /// `GET /meta`
     Meta,
     /// `POST /settings/apps/new`, the same below an organization, and the button behind it

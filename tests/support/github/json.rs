@@ -67,6 +67,7 @@ pub(super) fn repository_json(state: &State, repository: &Repository) -> Value {
         "name": repository.name,
         "full_name": repository.full_name(),
         "private": !repository.public,
+        "archived": false,
         "owner": { "login": repository.owner },
         "html_url": format!("https://{}/{}", state.host, repository.full_name()),
         "clone_url": format!("https://{}/{}.git", state.host, repository.full_name()),

@@ -135,6 +135,17 @@ impl GitHub {
         self.new_repository(name, true)
     }
 
+    /// Creates private repositories `OWNER/r0`, `OWNER/r1`, ... for listings. They have one commit between them.
+    pub fn create_repositories(&self, owner: &str, count: usize) {
+        let directory = self.simulator.directory().join(format!("{owner}.many"));
+        repository::create(&directory);
+        let mut state = self.simulator.lock();
+        for number in 0..count {
+            let id = state.next_id();
+            state.add_repository(id, &format!("{owner}/r{number}"), false, directory.clone());
+        }
+    }
+
     fn new_repository(&self, name: &str, public: bool) -> u64 {
         let id = self.simulator.lock().next_id();
         let directory = self.simulator.directory().join(format!("{id}.git"));
@@ -248,6 +259,21 @@ impl GitHub {
     /// This GitHub's time.
     pub fn now(&self) -> Timestamp {
         self.simulator.lock().now()
+    }
+
+    /// Whether strangers are told nothing, as a server in private mode does, and a tenant of GHE.com.
+    pub fn private_mode(&self, private: bool) {
+        self.simulator.lock().private_mode = private;
+    }
+
+    /// Calls an App differently: its slug changes, its bot's number does not. Its former bot's name is nobody's.
+    pub fn rename_app(&self, app: &App, name: &str) {
+        self.simulator.lock().app_mut(app.app_id).rename(name);
+    }
+
+    /// The number of the user that an App's commits are by.
+    pub fn bot_user_id(&self, app: &App) -> u64 {
+        self.simulator.lock().app_mut(app.app_id).bot_user_id
     }
 
     /// Whether a client ID may be the issuer of an app JWT: GHES before 3.14 knows only App IDs.

@@ -1,6 +1,6 @@
 //! The REST API except for the mint: Apps, installations, lookups, revocation.
 
-use hyper::header::{HeaderName, LINK, LOCATION, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HeaderName, LINK, LOCATION, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -102,7 +102,8 @@ fn carry_out(state: &mut State, route: &Route, request: &Parts, body: &[u8]) -> 
                 })
             }))
         }
-        Route::UserGet(login) => user(state, login),
+        Route::UserGet(login) => user(state, headers, login),
+        Route::RepoGet { owner, repo } => repository(state, headers, owner, repo),
         Route::Meta => Ok(ok(&json!({
             "verifiable_password_authentication": false,
             "installed_version": ENTERPRISE_VERSION,
@@ -176,7 +177,28 @@ fn live_token<'a, 'h>(state: &'a State, headers: &'h HeaderMap) -> Result<(&'h s
         .ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "Bad credentials"))
 }
 
-fn user(state: &State, login: &str) -> Result<Answer, Refusal> {
+/// Who asks for what strangers may see as well: nobody, or the token that was shown, which then has to be good.
+fn visitor<'a>(state: &'a State, headers: &HeaderMap) -> Result<Option<LiveToken<'a>>, Refusal> {
+    if headers.contains_key(AUTHORIZATION) {
+        return live_token(state, headers).map(|(_, token)| Some(token));
+    }
+    if state.private_mode {
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "Must authenticate to access this API."));
+    }
+    Ok(None)
+}
+
+fn repository(state: &State, headers: &HeaderMap, owner: &str, repo: &str) -> Result<Answer, Refusal> {
+    let token = visitor(state, headers)?;
+    let visible = |found: &&Repository| found.public || token.is_some_and(|token| token.covers(found));
+    let found = state.find_repository(owner, repo).filter(visible);
+    found
+        .map(|found| ok(&repository_json(state, found)))
+        .ok_or_else(|| Refusal::not_found("repos/repos#get-a-repository"))
+}
+
+fn user(state: &State, headers: &HeaderMap, login: &str) -> Result<Answer, Refusal> {
+    visitor(state, headers)?;
     let bot = state.apps.values().find(|app| app.bot().eq_ignore_ascii_case(login));
     let (id, login, kind) = match (bot, state.find_account(login)) {
         (Some(app), _) => (app.bot_user_id, app.bot(), "Bot"),

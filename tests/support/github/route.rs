@@ -23,6 +23,10 @@ pub(super) enum Route {
     Revoke,
     InstallationRepositories,
     UserGet(String),
+    RepoGet {
+        owner: String,
+        repo: String,
+    },
     Meta,
     /// The page that a manifest is posted to.
     Manifest {
@@ -112,6 +116,7 @@ impl Route {
             ("GET", ["repos", owner, repo, "installation"]) => {
                 Route::RepoInstallation { owner: (*owner).to_owned(), repo: (*repo).to_owned() }
             }
+            ("GET", ["repos", owner, repo]) => Route::RepoGet { owner: (*owner).to_owned(), repo: (*repo).to_owned() },
             ("GET", ["repositories", id, "installation"]) => numbered(id, Route::RepositoryIdInstallation),
             ("GET", ["orgs", org, "installation"]) => Route::OrgInstallation((*org).to_owned()),
             ("GET", ["users", user, "installation"]) => Route::UserInstallation((*user).to_owned()),
@@ -158,6 +163,7 @@ impl Route {
             Route::Revoke => Endpoint::Revoke,
             Route::InstallationRepositories => Endpoint::InstallationRepositories,
             Route::UserGet(_) => Endpoint::UserGet,
+            Route::RepoGet { .. } => Endpoint::RepoGet,
             Route::Meta => Endpoint::Meta,
             Route::Manifest { .. } | Route::ManifestConfirmed => Endpoint::ManifestPage,
             Route::ManifestConversion(_) => Endpoint::ManifestConversion,
