@@ -24,6 +24,7 @@ mod guarantees;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;
 mod hosts;
+mod identity;
 #[cfg(target_os = "linux")] // only Linux keeps keys in the kernel
 mod kernel_keyring;
 mod keyring;
@@ -39,6 +40,7 @@ mod patience;
 mod peers;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod places;
+mod repos;
 mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod scale;

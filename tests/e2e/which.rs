@@ -134,7 +134,7 @@ fn a_host_without_an_app_is_not_configured() {
     let route = json_of(&output);
     assert_eq!((&route["host"], &route["covered"]), (&json!("gitlab.example"), &json!(false)));
     assert_eq!((&route["app"], &route["helpers"]), (&Value::Null, &json!([])));
-    output.stderr_contains("ghapp login --pem FILE --app-id N --host gitlab.example");
+    output.stderr_contains("ghapp login --create --host gitlab.example  # for an App that exists: ghapp login --pem FILE --app-id N --host gitlab.example");
     let nobody = Desk::new();
     assert_eq!(nobody.ghapp(["which", "acme/web", "--no-input"]).status.code(), Some(3));
 }

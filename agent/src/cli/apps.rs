@@ -5,9 +5,10 @@ use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Installations
 use serde::Serialize;
 
 use super::arguments::Listing;
-use super::failure::{CliError, LOG_IN};
+use super::failure::CliError;
 use super::json::{self, SCHEMA};
 use super::{Session, wording};
+use crate::model::first_login;
 
 #[derive(Serialize)]
 struct AppsOutput<'a> {
@@ -45,7 +46,7 @@ pub(super) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), Cli
         return session.output.json(&AppsOutput { schema: SCHEMA, apps: apps.collect() });
     }
     if apps.is_empty() {
-        session.output.talk("no App is configured; add one with: ghapp login --pem FILE --app-id N");
+        session.output.talk(&format!("no App is configured; add one with: {}", first_login(None)));
         return Ok(());
     }
     let dash = || "-".to_owned();
@@ -66,7 +67,9 @@ pub(super) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), Cli
 pub(super) fn list_installations(session: &Session<'_>, arguments: &Listing) -> Result<(), CliError> {
     let apps = selected(session, session.agent.status()?.apps)?;
     if apps.is_empty() {
-        return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(LOG_IN));
+        return Err(
+            CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(format!("run: {}", first_login(None)))
+        );
     }
     let mut all = Vec::new();
     for app in &apps {

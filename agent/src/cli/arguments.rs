@@ -6,11 +6,12 @@ mod expose;
 mod key;
 mod login;
 mod manual;
+mod setup_git;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghapp_protocol::remote::{Host, Owner};
 
 pub(super) use config::Config;
@@ -19,6 +20,7 @@ pub(super) use expose::{Expose, Unexpose};
 pub(super) use key::{Key, NewKey, Verb, Verify};
 pub(super) use login::Login;
 pub(super) use manual::{Completion, Help, Man};
+pub(super) use setup_git::{Besides, Place, SetupGit};
 
 use super::output::ColorChoice;
 use crate::model::AppName;
@@ -119,6 +121,10 @@ pub(super) enum Command {
     Installations(Listing),
     /// List, add, check, replace and remove the private keys of an App
     Key(Key),
+    /// List the repositories that the configured Apps reach
+    Repos(Repos),
+    /// Show as whom an App commits: the name and address of its bot
+    Identity(Identity),
     /// Start and stop the agent
     #[command(subcommand)]
     Agent(Agent),
@@ -141,45 +147,6 @@ pub(super) struct Logout {
     /// Leave the key in its store
     #[arg(long)]
     pub(super) keep_key: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SetupGit {
-    #[command(flatten)]
-    pub(super) place: Place,
-    /// The host; may be left out when all Apps are on one
-    #[arg(long, value_parser = host)]
-    pub(super) host: Option<Host>,
-    /// Only for repositories of this owner; can be repeated
-    #[arg(long = "owner", value_name = "OWNER", value_parser = owner)]
-    pub(super) owners: Vec<Owner>,
-    /// Name the helper by its full path instead of relying on PATH
-    #[arg(long)]
-    pub(super) absolute: bool,
-    /// Print the configuration instead of writing it
-    #[arg(long, conflicts_with = "remove")]
-    pub(super) print: bool,
-    /// Take out what an earlier run wrote
-    #[arg(long, conflicts_with = "absolute")]
-    pub(super) remove: bool,
-}
-
-/// Which of git's configuration files; the user's own when none is named.
-#[derive(Debug, Clone, Default, Args)]
-#[group(multiple = false)]
-pub(super) struct Place {
-    /// Write the user's configuration (default)
-    #[arg(long)]
-    pub(super) global: bool,
-    /// Write the current repository's configuration
-    #[arg(long)]
-    pub(super) local: bool,
-    /// Write the machine's configuration
-    #[arg(long)]
-    pub(super) system: bool,
-    /// Write this file
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -291,6 +258,33 @@ pub(super) struct Listing {
     /// Ask GitHub instead of telling what the agent has seen
     #[arg(long)]
     pub(super) refresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Repos {
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Ask GitHub again instead of telling what it said last
+    #[arg(long)]
+    pub(super) refresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Identity {
+    #[command(flatten)]
+    pub(super) form: Form,
+    /// Write them into git's configuration: of the user, or of the current repository
+    #[arg(long, value_name = "global|local", value_enum, hide_possible_values = true, conflicts_with = "json")]
+    pub(super) write: Option<IdentityPlace>,
+}
+
+/// Which of git's configuration files gets the bot's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IdentityPlace {
+    /// The user's
+    Global,
+    /// The current repository's
+    Local,
 }
 
 #[derive(Debug, Subcommand)]

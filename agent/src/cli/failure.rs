@@ -100,7 +100,7 @@ impl CliError {
     }
 }
 
-/// How an App is added; the next step of everybody who has none.
+/// How an App that exists is added.
 pub(super) const LOG_IN: &str = "run: ghapp login --pem FILE --app-id N";
 
 /// The way out of every disagreement with a running agent: the next command starts it anew.

@@ -71,21 +71,29 @@ impl ConfigFile {
 
     /// The subsections of `credential` with a helper that `wanted` accepts, in their order, each once.
     pub(super) fn sections(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Vec<String>, CliError> {
-        let answer = self.config(&["--null", "--get-regexp", r"^credential\..*\.helper$"])?;
-        if answer.status.code() == Some(NOTHING_FOUND) {
-            return Ok(Vec::new());
-        }
-        expect_success(&answer)?;
         let mut found = Vec::new();
-        for record in records(&answer) {
-            let Some((url, value)) = section_and_value(&record) else {
-                continue;
-            };
-            if wanted(url, value) && !found.iter().any(|known| known == url) {
+        for (key, value) in self.entries(r"^credential\..*\.helper$")? {
+            let Some(url) = section(&key) else { continue };
+            if wanted(url, &value) && !found.iter().any(|known| known == url) {
                 found.push(url.to_owned());
             }
         }
         Ok(found)
+    }
+
+    /// Every key that matches, with each of its values, in the order of the file. Section and name are in lower case.
+    pub(super) fn entries(&self, pattern: &str) -> Result<Vec<(String, String)>, CliError> {
+        let answer = self.config(&["--null", "--get-regexp", pattern])?;
+        if answer.status.code() == Some(NOTHING_FOUND) {
+            return Ok(Vec::new());
+        }
+        expect_success(&answer)?;
+        let entry = |record: &String| {
+            // A key without a value has no line end.
+            let (key, value) = record.split_once('\n').unwrap_or((record, ""));
+            (key.to_owned(), value.to_owned())
+        };
+        Ok(records(&answer).iter().map(entry).collect())
     }
 
     /// Makes `wanted` the values of a key, touching the file only where it has to be.
@@ -120,8 +128,12 @@ const NOTHING_FOUND: i32 = 1;
 /// Takes a record of `git config --null --get-regexp` apart: key, line end, value; a key without a value has no line end.
 fn section_and_value(record: &str) -> Option<(&str, &str)> {
     let (key, value) = record.split_once('\n').unwrap_or((record, ""));
-    let url = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
-    Some((url, value))
+    Some((section(key)?, value))
+}
+
+/// The subsection of `credential` that a key of a helper is in.
+fn section(key: &str) -> Option<&str> {
+    key.strip_prefix("credential.")?.strip_suffix(".helper")
 }
 
 /// Every credential section, in all of git's files together, that has us as helper; each with the file it stands in.

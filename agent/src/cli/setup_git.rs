@@ -1,5 +1,7 @@
 //! `ghapp setup-git`: makes git ask us for the hosts and owners of our Apps, and takes that back.
 
+pub(super) mod additions;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -7,14 +9,19 @@ use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::remote::{Host, Owner};
 use ghapp_protocol::start::sibling;
 
-use super::Session;
-use super::arguments::SetupGit;
+use super::arguments::{Besides, SetupGit};
+use super::doctor::git_version;
 use super::failure::CliError;
 use super::git_config::ConfigFile;
 use super::output::Output;
 use super::wiring::{self, BARE_HELPER, HELPER_PROGRAM};
+use super::{Session, identity};
 use crate::config;
-use crate::model::shell_word;
+use crate::model::{first_login, shell_word};
+use additions::Addition;
+
+/// The first git that can show a token unasked.
+const GIT_WITH_AHEAD: (u32, u32) = (2, 46);
 
 pub(super) fn run(session: &Session<'_>, arguments: &SetupGit) -> Result<(), CliError> {
     let host = match &arguments.host {
@@ -22,25 +29,85 @@ pub(super) fn run(session: &Session<'_>, arguments: &SetupGit) -> Result<(), Cli
         None => configured_host(session)?,
     };
     let file = ConfigFile::of(&arguments.place);
+    let owners = distinct(&arguments.owners);
     let output = session.output;
+    let besides = arguments.besides;
     if arguments.remove {
-        let removed = remove(&file, &host, &arguments.owners, output)?;
+        let removed = if besides.any() {
+            additions::remove(&file, &host, &owners, besides, output)?
+        } else {
+            remove(&file, &host, &owners, output)?
+        };
         if removed == 0 {
             output.report(&format!("nothing of ghapp for {host} in {}", file.name()))?;
         }
         return Ok(());
     }
     let helper = if arguments.absolute { absolute_helper()? } else { BARE_HELPER.to_owned() };
-    let urls = urls(&host, &arguments.owners);
+    let urls = urls(&host, &owners);
+    let added = added(session, besides, &host, &owners)?;
     if arguments.print {
-        return print(&urls, &helper, output);
+        print(&urls, &helper, output)?;
+        return additions::print(&added, output);
     }
     write(&file, &urls, &helper, output)?;
+    additions::write(&file, &added, output)?;
     output.report(&format!("undo: {}", undo(&file, &host)))?;
     if !arguments.absolute {
         warn_unless_in_path(output);
     }
     Ok(())
+}
+
+/// What is to be written besides the helper.
+fn added(session: &Session<'_>, besides: Besides, host: &Host, owners: &[Owner]) -> Result<Vec<Addition>, CliError> {
+    let mut added = Vec::new();
+    if besides.ssh_remotes {
+        added.extend(additions::ssh_remotes(host, owners));
+    }
+    if besides.public {
+        // For all owners of a host git would ask for a user name wherever we have no token, and public repositories are there, too.
+        let owner = "--public needs --owner: where there is no token, git asks a person for one or gives up";
+        if owners.is_empty() {
+            return Err(
+                CliError::usage(owner).hint(format!("run: ghapp setup-git --host {host} --owner OWNER --public"))
+            );
+        }
+        if git_version().is_some_and(|version| version < GIT_WITH_AHEAD) {
+            session.output.warning("this git is older than 2.46 and does not know http.proactiveAuth yet");
+        }
+        added.extend(additions::public(host, owners));
+    }
+    if besides.identity {
+        let app = match &session.app {
+            Some(name) => Some(name.to_string()),
+            None => only_app(session, host)?,
+        };
+        added.extend(additions::identity(&identity::of_app(session, app)?));
+    }
+    Ok(added)
+}
+
+/// The App of a host, if there is one and no other. The agent says what is to be done otherwise.
+fn only_app(session: &Session<'_>, host: &Host) -> Result<Option<String>, CliError> {
+    let config = config::load(&session.config)?;
+    let mut apps = config.apps.iter().filter(|app| app.host == *host);
+    let first = apps.next().ok_or_else(|| {
+        CliError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {host}"))
+            .hint(format!("run: {}", first_login(Some(host))))
+    })?;
+    Ok(apps.next().is_none().then(|| first.name.to_string()))
+}
+
+/// The owners that were named, each once: GitHub does not tell them apart by case.
+fn distinct(owners: &[Owner]) -> Vec<Owner> {
+    let mut distinct: Vec<Owner> = Vec::new();
+    for owner in owners {
+        if !distinct.contains(owner) {
+            distinct.push(owner.clone());
+        }
+    }
+    distinct
 }
 
 /// Writes a section for each of these owners into the user's configuration: what `login --setup-git` does.
@@ -51,14 +118,10 @@ pub(super) fn write_for_owners(host: &Host, owners: &[Owner], output: &Output) -
     Ok(())
 }
 
-/// Takes our sections for a host, or only those for some of its owners, out of a file. Returns how many there were.
+/// Takes everything of ours for a host, or only that for some of its owners, out of a file. Returns how much there was.
 pub(super) fn remove(file: &ConfigFile, host: &Host, owners: &[Owner], output: &Output) -> Result<usize, CliError> {
-    let wanted: Vec<String> = owners.iter().map(|owner| wiring::url(host, Some(owner))).collect();
-    let sections = file.sections(|url, value| {
-        wiring::is_ours(value)
-            && wiring::is_about(url, host)
-            && (wanted.is_empty() || wanted.iter().any(|it| it == url))
-    })?;
+    let meant = |url: &str| owners.is_empty() || wiring::owner_of(url, host).is_some_and(|it| owners.contains(&it));
+    let sections = file.sections(|url, value| wiring::is_ours(value) && wiring::is_about(url, host) && meant(url))?;
     for url in &sections {
         output.report(&format!("{}: [credential \"{url}\"]", file.name()))?;
         let (helper, path) = (key(url, "helper"), key(url, "useHttpPath"));
@@ -74,7 +137,7 @@ pub(super) fn remove(file: &ConfigFile, host: &Host, owners: &[Owner], output: &
             output.report("  - useHttpPath = true")?;
         }
     }
-    Ok(sections.len())
+    Ok(sections.len() + additions::remove(file, host, owners, Besides::ALL, output)?)
 }
 
 fn write(file: &ConfigFile, urls: &[String], helper: &str, output: &Output) -> Result<(), CliError> {
@@ -122,13 +185,7 @@ fn urls(host: &Host, owners: &[Owner]) -> Vec<String> {
     if owners.is_empty() {
         return vec![wiring::url(host, None)];
     }
-    let mut urls: Vec<String> = Vec::new();
-    for url in owners.iter().map(|owner| wiring::url(host, Some(owner))) {
-        if !urls.contains(&url) {
-            urls.push(url);
-        }
-    }
-    urls
+    owners.iter().map(|owner| wiring::url(host, Some(owner))).collect()
 }
 
 /// Values in a row; an empty one forgets those before it.

@@ -10,6 +10,7 @@ use super::failure::CliError;
 use super::json::{self, SCHEMA};
 use super::{Session, apps, arguments, git_config, wiring, wording};
 use crate::config;
+use crate::model::first_login;
 
 #[derive(Serialize)]
 struct StatusOutput<'a> {
@@ -161,7 +162,7 @@ fn print(
         line("leases", &status.leases.to_string())?;
     }
     if apps.is_empty() {
-        output.talk("no App is configured; add one with: ghapp login --pem FILE --app-id N");
+        output.talk(&format!("no App is configured; add one with: {}", first_login(None)));
         return Ok(());
     }
     let rows: Vec<_> = apps.iter().map(|(app, seen)| row(app, seen)).collect();

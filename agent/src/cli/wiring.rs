@@ -21,6 +21,12 @@ pub(super) fn url(host: &Host, owner: Option<&Owner>) -> String {
     }
 }
 
+/// The owner that a subsection is about, if it is one on that host.
+pub(super) fn owner_of(url: &str, host: &Host) -> Option<Owner> {
+    let owner = url.strip_prefix("https://")?.strip_prefix(host.as_str())?.strip_prefix('/')?;
+    Owner::parse(owner).ok()
+}
+
 /// Whether a subsection is about the host or an owner on it.
 pub(super) fn is_about(url: &str, host: &Host) -> bool {
     let rest = url.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host.as_str()));
@@ -167,6 +173,9 @@ mod tests {
         assert!(!is_about("https://github.com.evil.example", &host));
         assert!(!is_about("https://github.com:8443/acme", &host));
         assert!(!is_about("http://github.com", &host));
+        assert_eq!(owner_of("https://github.com/acme", &host), Owner::parse("ACME").ok());
+        assert_eq!(owner_of("https://github.com", &host), None);
+        assert_eq!(owner_of("https://github.com/acme/web", &host), None);
     }
 
     #[test]

@@ -165,3 +165,102 @@ fn what_git_refuses_is_said_in_its_own_words() {
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains("error[E49]: git is not in PATH"), "{ended:?}");
 }
+
+#[test]
+fn owners_are_not_told_apart_by_case() {
+    let home = Home::new();
+    let ended =
+        home.run(&["setup-git", "--file", "gitconfig", "--host", "github.com", "--owner", "acme", "--owner", "Acme"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let sections = home.git(&["config", "--file", "gitconfig", "--get-regexp", "helper"]).stdout;
+    assert_eq!(sections.lines().count(), 2, "{sections}");
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "github.com", "--remove", "--owner", "ACME"]);
+    assert_eq!(fs::read_to_string(home.path("gitconfig")).unwrap(), "");
+}
+
+#[test]
+fn ssh_addresses_are_rewritten_for_the_owners_that_are_named_and_back_again() {
+    let home = Home::new();
+    let before = "[url \"https://github.com/acme/\"]\n\tinsteadOf = gh:acme/\n";
+    home.write("gitconfig", before);
+    let flags = [&OWNER[1..], &["--ssh-remotes"]].concat();
+    let setup = |more: &[&str]| home.run(&[&["setup-git"], flags.as_slice(), more].concat());
+    let first = setup(&[]);
+    assert_eq!(first.code, 0, "{first:?}");
+    let expected = "gitconfig: [url \"https://github.com/acme/\"]\n    before: insteadOf = gh:acme/\n  \
+                    + insteadOf = git@github.com:acme/\n  + insteadOf = ssh://git@github.com/acme/\n";
+    assert!(first.stdout.contains(expected), "{}", first.stdout);
+    let rewritten = |address: &str| {
+        let mut command = home.command("git".as_ref());
+        command.args(["ls-remote", "--get-url", address]).env("GIT_CONFIG_GLOBAL", home.path("gitconfig"));
+        crate::support::Ended::from(command.output().unwrap()).stdout.trim_end().to_owned()
+    };
+    assert_eq!(rewritten("git@github.com:acme/web.git"), "https://github.com/acme/web.git");
+    assert_eq!(rewritten("ssh://git@github.com/acme/web"), "https://github.com/acme/web");
+    for other in
+        ["git@github.com:acme-labs/web.git", "git@github.com.evil.example:acme/web.git", "git@gitlab.com:acme/web"]
+    {
+        assert_eq!(rewritten(other), other);
+    }
+    assert!(setup(&[]).stdout.contains("[url \"https://github.com/acme/\"] insteadOf is set up already"));
+
+    let only = setup(&["--remove"]);
+    assert_eq!(only.code, 0, "{only:?}");
+    assert_eq!(values(&home, "url.https://github.com/acme/.insteadOf"), ["gh:acme/"]);
+    assert_eq!(values(&home, "credential.https://github.com/acme.helper"), ["", "ghapp"], "only what was named");
+    setup(&[]);
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "github.com", "--remove"]);
+    assert_eq!(fs::read_to_string(home.path("gitconfig")).unwrap(), before);
+}
+
+#[test]
+fn without_an_owner_all_ssh_addresses_of_the_host_are_rewritten() {
+    let home = Home::new();
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "ghes.corp:8443", "--ssh-remotes"]);
+    let rewriting = values(&home, "url.https://ghes.corp:8443/.insteadOf");
+    assert_eq!(rewriting, ["git@ghes.corp:", "ssh://git@ghes.corp/"]);
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "ghes.corp:8443", "--remove", "--owner", "acme"]);
+    assert_eq!(values(&home, "url.https://ghes.corp:8443/.insteadOf"), rewriting, "it is not for that owner alone");
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "ghes.corp:8443", "--remove"]);
+    assert_eq!(fs::read_to_string(home.path("gitconfig")).unwrap(), "");
+}
+
+#[test]
+fn tokens_for_public_repositories_are_for_owners_only() {
+    let home = Home::new();
+    let all = home.run(&["setup-git", "--file", "gitconfig", "--host", "github.com", "--public"]);
+    assert_eq!(all.code, 2, "{all:?}");
+    assert!(all.stderr.contains("hint: run: ghapp setup-git --host github.com --owner OWNER --public"), "{all:?}");
+    assert!(!home.path("gitconfig").exists());
+    let flags = [OWNER, &["--public"]].concat();
+    assert_eq!(home.run(&flags).code, 0);
+    assert_eq!(values(&home, "http.https://github.com/acme.proactiveAuth"), ["basic"]);
+    home.run(&[OWNER, &["--remove"]].concat());
+    assert_eq!(fs::read_to_string(home.path("gitconfig")).unwrap(), "");
+}
+
+#[test]
+fn everything_can_be_printed_and_pasted() {
+    let home = Home::new();
+    let identity = serde_json::json!({
+        "reply": "identity", "app": "acme-bot", "host": "github.com", "name": "acme-bot[bot]",
+        "email": "7+acme-bot[bot]@users.noreply.github.com", "user_id": 7,
+    });
+    home.write("config/ghapp/config.toml", "[[app]]\nname = \"acme-bot\"\napp_id = 1\n");
+    let agent = home.agent(vec![identity]);
+    let ended = home.run(&[OWNER, &["--print", "--ssh-remotes", "--public", "--identity"]].concat());
+    assert_eq!(
+        ended.stdout,
+        "[credential \"https://github.com/acme\"]\n\thelper =\n\thelper = ghapp\n\tuseHttpPath = true\n\
+         [url \"https://github.com/acme/\"]\n\tinsteadOf = git@github.com:acme/\n\
+         \tinsteadOf = ssh://git@github.com/acme/\n\
+         [http \"https://github.com/acme\"]\n\tproactiveAuth = basic\n\
+         [user]\n\tname = acme-bot[bot]\n\temail = 7+acme-bot[bot]@users.noreply.github.com\n"
+    );
+    assert!(!home.path("gitconfig").exists());
+    assert_eq!(agent.asked()[0]["app"], "acme-bot");
+    home.write("gitconfig", &ended.stdout);
+    assert_eq!(values(&home, "user.name"), ["acme-bot[bot]"]);
+    home.run(&["setup-git", "--file", "gitconfig", "--host", "github.com", "--remove"]);
+    assert_eq!(fs::read_to_string(home.path("gitconfig")).unwrap(), "");
+}

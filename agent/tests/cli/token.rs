@@ -112,7 +112,7 @@ fn nothing_configured_and_not_covered_are_told_apart() {
     assert_eq!(ended.code, 3);
     assert_eq!(
         ended.stderr,
-        "ghapp: error[E34]: no App is configured for ghes.corp/acme/web\nghapp: hint: run: ghapp login --pem FILE --app-id N --host ghes.corp\n"
+        "ghapp: error[E34]: no App is configured for ghes.corp/acme/web\nghapp: hint: run: ghapp login --create --host ghes.corp  # for an App that exists: ghapp login --pem FILE --app-id N --host ghes.corp\n"
     );
     assert_eq!(home.run(&["token", "acme/web"]).code, 9);
     agent.asked();

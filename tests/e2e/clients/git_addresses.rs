@@ -6,17 +6,36 @@ use ghapp_tests::{Desk, GitHub};
 #[test]
 fn addresses_for_ssh_are_rewritten_and_work_without_a_key() {
     let desk = Desk::ready();
-    let key = format!("url.https://{}/.insteadOf", desk.github.host());
-    desk.git(["config", "--global", "--add", &key, "git@github.test:"]).ok();
-    desk.git(["config", "--global", "--add", &key, "ssh://git@github.test/"]).ok();
-    desk.git(["clone", "--quiet", "git@github.test:acme/web.git"]).ok();
-    desk.git(["clone", "--quiet", "ssh://git@github.test/acme/web.git", "again"]).ok();
+    desk.ghapp(["setup-git", "--ssh-remotes", "--owner", "acme"]).ok();
+    desk.git(["clone", "--quiet", "git@localhost:acme/web.git"]).ok();
+    desk.git(["clone", "--quiet", "ssh://git@localhost/acme/web.git", "again"]).ok();
     desk.commit("web", "README.md", "hello");
     desk.git_in("web", ["push", "--quiet"]).ok();
     desk.git_in("again", ["pull", "--quiet"]).ok();
     let pulled = desk.git_in("again", ["rev-parse", "HEAD"]).ok().stdout();
     assert_eq!(desk.github.head("acme/web", "main").as_deref(), Some(pulled.trim()));
     assert_eq!(desk.github.mints().len(), 1);
+}
+
+#[test]
+fn a_public_repository_of_a_named_owner_is_fetched_with_a_token_from_the_first_request() {
+    let desk = Desk::ready();
+    desk.github.create_public_repository("acme/site");
+    desk.clone("acme/site").ok();
+    assert!(desk.github.mints().is_empty(), "git asks nobody about what everybody may read");
+    desk.ghapp(["setup-git", "--public", "--owner", "acme"]).ok();
+    let version = desk.git(["version"]).ok().stdout();
+    let mut numbers = version.split(|char: char| !char.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());
+    let knows = (numbers.next().unwrap(), numbers.next().unwrap()) >= (2, 46);
+    let before = desk.github.calls().of(Endpoint::GitInfoRefs);
+    desk.git_in("site", ["fetch"]).ok();
+    assert_eq!(desk.github.mints().len(), usize::from(knows), "{version}");
+    // With it: the agent's proof and one request; without: one request.
+    assert_eq!(desk.github.calls().of(Endpoint::GitInfoRefs) - before, if knows { 2 } else { 1 });
+    desk.ghapp(["setup-git", "--remove", "--public"]).ok();
+    desk.ghapp(["revoke", "--all"]).ok();
+    desk.git_in("site", ["fetch"]).ok();
+    assert_eq!(desk.github.mints().len(), usize::from(knows));
 }
 
 #[test]

@@ -115,7 +115,10 @@ fn a_host_without_an_app_and_an_app_that_is_not_there() {
     let desk = healthy();
     let visit = visit_with(&desk, ".", &["https://github.com/acme/web"]);
     let (_, fix) = visit.sees("apps", "fail");
-    assert_eq!((visit.code, fix.as_str()), (3, "ghapp login --pem FILE --app-id N --host github.com"));
+    assert_eq!(
+        (visit.code, fix.as_str()),
+        (3, "ghapp login --create  # for an App that exists: ghapp login --pem FILE --app-id N")
+    );
     let visit = visit_with(&desk, ".", &["--app", "other"]);
     assert_eq!((visit.sees("apps", "fail").1.as_str(), visit.code), ("ghapp apps", 3));
 }

@@ -149,7 +149,10 @@ fn nothing_at_all_is_set_up_and_the_first_step_is_named() {
     let desk = Desk::new();
     let visit = visit_with(&desk, ".", &[]);
     let (detail, fix) = visit.sees("apps", "fail");
-    assert_eq!((detail.as_str(), fix.as_str()), ("no App is configured", "ghapp login --pem FILE --app-id N"));
+    assert_eq!(
+        (detail.as_str(), fix.as_str()),
+        ("no App is configured", "ghapp login --create  # for an App that exists: ghapp login --pem FILE --app-id N")
+    );
     assert_eq!(visit.code, 3);
     assert_eq!(visit.state("asked"), "skip");
 }

@@ -5,10 +5,10 @@ use ghapp_protocol::error::ErrorCode;
 use super::facts::Facts;
 use super::fix::Fix;
 use super::outcome::Outcome;
-use crate::cli::failure::{CliError, LOG_IN};
+use crate::cli::failure::CliError;
 use crate::cli::wording;
 use crate::config::{self, ConfigError};
-use crate::model::shell_word;
+use crate::model::{first_login, shell_word};
 
 /// Can the file be read, and does it make sense?
 pub(super) fn file(facts: &mut Facts<'_>) -> Outcome {
@@ -46,11 +46,11 @@ pub(super) fn apps(facts: &mut Facts<'_>) -> Outcome {
         && !facts.config.knows(&subject.host)
     {
         let host = &subject.host;
-        let fix = Fix::Advice(format!("ghapp login --pem FILE --app-id N --host {host}"));
+        let fix = Fix::Advice(first_login(Some(host)));
         return Outcome::fail(ErrorCode::HostNotConfigured, format!("no App is configured for {host}"), fix);
     }
     if apps.is_empty() {
-        return Outcome::fail(ErrorCode::NotConfigured, "no App is configured", Fix::of_hint(LOG_IN));
+        return Outcome::fail(ErrorCode::NotConfigured, "no App is configured", Fix::Advice(first_login(None)));
     }
     let names: Vec<_> = apps.iter().map(|app| format!("{} on {}", app.name, app.host)).collect();
     Outcome::ok(match names.as_slice() {

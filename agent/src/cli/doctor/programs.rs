@@ -192,6 +192,11 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
+/// The version of git: its first two numbers.
+pub(in crate::cli) fn git_version() -> Option<(u32, u32)> {
+    numbers(&version_of(Path::new("git")).ok()?)
+}
+
 /// The last word of what a program says about its version, up to a bracket: `git version 2.39.5 (Apple Git-154)`.
 fn version_of(program: &Path) -> Result<String, Trouble> {
     let mut command = Command::new(program);
