@@ -119,6 +119,7 @@ const EXPOSING: Places = &[
     ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
     ("agent/src/cli/exec.rs", "gives the command the token that it was asked for"),
     ("agent/src/cli/pem.rs", "encodes the key for the agent"),
+    ("agent/src/cli/renewal/token_file.rs", "writes the token into the file that was asked for"),
     ("agent/src/cli/token.rs", "prints the token that was asked for"),
     ("agent/src/github/calls.rs", "makes a path of a manifest's code"),
     ("agent/src/github/client.rs", "writes the Authorization header"),

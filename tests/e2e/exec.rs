@@ -1,11 +1,18 @@
-//! `ghapp exec`: a command with tokens in its environment.
+//! `ghapp exec`: a command with tokens in its environment, or with one in a file that is renewed.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+use std::fs;
+use std::io::PipeWriter;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use ghapp_tests::process::{self, Output};
+use ghapp_tests::github::{Endpoint, Fault};
+use ghapp_tests::process::{self, Output, Running};
 use ghapp_tests::{Desk, binary};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Prints what `gh` looks at.
 const TELL: &str = "for name in GH_TOKEN GITHUB_TOKEN GH_ENTERPRISE_TOKEN GITHUB_ENTERPRISE_TOKEN GH_HOST; do \
@@ -81,8 +88,140 @@ fn without_a_token_the_command_does_not_run() {
     // The second variable is refused: the first one's token is not enough.
     let second = exec(&desk, &["-e", "A=acme/web", "-e", "B=octo/lib", "--", "echo", "ran"]);
     assert_eq!((second.status.code(), second.stdout().as_str()), (Some(111), ""));
-    for wrong in [&["-e", "A-B=acme/web"][..], &["-e", "A=acme/web", "-e", "A=acme/api"], &["-e", "A=nonsense"]] {
+    for wrong in [
+        &["-e", "A-B=acme/web"][..],
+        &["-e", "A=acme/web", "-e", "A=acme/api"],
+        &["-e", "A=nonsense"],
+        &["acme/web", "-e", "A=acme/api"],
+    ] {
         let out = exec(&desk, &[wrong, &["--", "echo", "ran"]].concat());
         assert_eq!((out.status.code(), out.stdout().as_str()), (Some(111), ""), "{wrong:?}");
     }
+}
+
+/// How long tokens live here: `ghapp exec --renew` replaces them with a quarter of it left.
+const SHORT_LIFE: Duration = Duration::from_secs(12);
+
+/// A command that is accompanied: it has said where its token is, and goes on until its input ends.
+struct Accompanied {
+    running: Running,
+    file: PathBuf,
+    input: PipeWriter,
+}
+
+impl Accompanied {
+    /// Starts a script, which is to begin with `TELL_FILE`.
+    fn start(desk: &Desk, script: &str) -> Accompanied {
+        let (reader, input) = std::io::pipe().unwrap();
+        let mut command = desk.command(binary("ghapp"));
+        command.args(["exec", "acme/web", "--renew", "--min-ttl", "1s", "--", "sh", "-c"]).arg(script);
+        let running = Running::spawn_with(&mut command, reader.into());
+        let line = running.wait_for_line("token file: ");
+        let file = PathBuf::from(line.strip_prefix("token file: ").unwrap());
+        Accompanied { running, file, input }
+    }
+
+    fn token(&self) -> String {
+        fs::read_to_string(&self.file).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.running.pid()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+const TELL_FILE: &str = "echo \"token file: $GHAPP_TOKEN_FILE\"; ";
+
+#[test]
+fn a_file_has_a_whole_token_whenever_somebody_looks_and_a_new_one_before_the_old_one_dies() {
+    let desk = Desk::ready();
+    desk.github.token_lifetime(SHORT_LIFE);
+    let command = Accompanied::start(&desk, &format!("{TELL_FILE} read line; echo \"$GH_TOKEN\"; exit 7"));
+    let first = command.token();
+    assert_eq!(first, desk.github.mints()[0].token);
+    let (file, directory) = (command.file.clone(), command.file.parent().unwrap().to_owned());
+    assert!(directory.starts_with(desk.runtime_directory()), "{}", directory.display());
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&directory)), (0o600, 0o700));
+
+    let begin = Instant::now();
+    let mut seen = vec![desk.github.mints().remove(0)];
+    while seen.len() < 3 {
+        let token = command.token();
+        let mint = desk.github.mints().into_iter().find(|mint| mint.token == token).expect("it is a whole token");
+        let last = &seen[seen.len() - 1];
+        if last.token != token {
+            assert!(mint.minted_at < last.expires_at, "it came too late: {mint:?} after {last:?}");
+            seen.push(mint);
+        }
+        assert!(begin.elapsed() < process::DEADLINE, "it is not renewed");
+        std::thread::yield_now();
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is left of the ones before");
+    drop(command.input);
+    let ended = command.running.finish();
+    assert_eq!(ended.status.code(), Some(7));
+    assert!(ended.stdout().ends_with(&format!("{first}\n")), "the variable has the first one");
+    assert_eq!(ended.stderr(), "");
+    assert!(!directory.exists());
+}
+
+#[test]
+fn signals_reach_the_command_and_the_file_goes_however_it_ends() {
+    let desk = Desk::ready();
+    for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM"), (Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
+        let script = format!("trap 'echo caught; exit 9' {name}; {TELL_FILE} read line");
+        let command = Accompanied::start(&desk, &script);
+        command.signal(signal);
+        let ended = command.running.finish();
+        assert_eq!(ended.status.code(), Some(9), "{name}");
+        assert!(ended.stdout().ends_with("caught\n"), "{name}");
+        assert!(!command.file.parent().unwrap().exists(), "{name}");
+    }
+    // Without a trap the signal ends the command, and ghapp tells it as shells do.
+    for (signal, code) in [(Signal::TERM, 143), (Signal::QUIT, 131)] {
+        let command = Accompanied::start(&desk, &format!("{TELL_FILE} read line"));
+        command.signal(signal);
+        let ended = command.running.finish();
+        assert_eq!(ended.status.code(), Some(code));
+        assert!(!command.file.parent().unwrap().exists());
+    }
+    let killed = exec(&desk, &["acme/web", "--renew", "--", "sh", "-c", "kill -KILL $$"]);
+    assert_eq!(killed.status.code(), Some(137));
+}
+
+#[test]
+fn a_renewal_that_fails_is_said_once_and_tried_again() {
+    let desk = Desk::ready();
+    desk.github.token_lifetime(SHORT_LIFE);
+    let command = Accompanied::start(&desk, &format!("{TELL_FILE} read line; exit 0"));
+    let first = command.token();
+    desk.github.fault(Endpoint::Mint, Fault::message(403, "not now"), 2);
+    command.running.wait_for_line("ghapp: warning: the token in the file could not be renewed: ");
+    let begin = Instant::now();
+    while command.token() == first {
+        assert!(begin.elapsed() < process::DEADLINE, "it is not tried again");
+        std::thread::yield_now();
+    }
+    drop(command.input);
+    let ended = command.running.finish();
+    assert_eq!(ended.ok().stderr().matches("could not be renewed").count(), 1);
+}
+
+#[test]
+fn without_a_token_or_a_command_there_is_no_file_left() {
+    let desk = Desk::ready();
+    assert_eq!(exec(&desk, &["octo/lib", "--renew", "--", "echo", "ran"]).status.code(), Some(111));
+    assert_eq!(
+        exec(&desk, &["acme/web", "--renew", "--", "/nowhere/there-is-no-such-program"]).status.code(),
+        Some(127)
+    );
+    assert_eq!(exec(&desk, &["acme/web", "--renew", "--", "/"]).status.code(), Some(126));
+    let own = fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap();
+    let left: Vec<_> = own
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().starts_with("exec-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }

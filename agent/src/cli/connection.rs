@@ -70,6 +70,11 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// The same way for a thread of its own.
+    pub(super) fn detached(&self) -> DetachedConnection {
+        DetachedConnection { endpoint: self.endpoint.clone(), config: self.config.clone() }
+    }
+
     fn exchange(&self, request: &Request, limit: Duration) -> Result<Reply, ClientError> {
         let waiting = self.output.waiting("waiting for the agent");
         let outcome = client::ask(&self.endpoint, request, Deadline::after(limit));
@@ -169,6 +174,35 @@ impl<'a> Connection<'a> {
         match outcome {
             Ok(Reply::Error(error)) => Err(error.into()),
             Ok(Reply::Unknown) => Err(self.unexpected()),
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(CliError::from_client(error, &self.endpoint)),
+        }
+    }
+}
+
+/// The way to the agent for a thread of its own: nothing is shown while it waits, and an agent of another version stays.
+#[derive(Debug, Clone)]
+pub(super) struct DetachedConnection {
+    endpoint: Endpoint,
+    config: Option<PathBuf>,
+}
+
+impl DetachedConnection {
+    /// Asks something that needs GitHub or the keyring; starts an agent first if there is none.
+    pub(super) fn ask_slow(&self, call: Call) -> Result<Reply, CliError> {
+        let request = Request::new(call);
+        let exchange = || client::ask(&self.endpoint, &request, Deadline::after(NETWORK_TIMEOUT));
+        let outcome = match exchange() {
+            Err(error) if error.means_no_agent() => {
+                start::allowed(&self.endpoint)?;
+                start::ensure_agent(&self.endpoint, self.config.as_deref(), Deadline::after(start::START_TIMEOUT))?;
+                exchange()
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(Reply::Error(error)) => Err(error.into()),
+            Ok(Reply::Unknown) => Err(CliError::foreign_words(None)),
             Ok(reply) => Ok(reply),
             Err(error) => Err(CliError::from_client(error, &self.endpoint)),
         }

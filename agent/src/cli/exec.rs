@@ -8,9 +8,10 @@ use ghapp_protocol::remote::Host;
 
 use super::arguments::Exec;
 use super::failure::CliError;
+use super::renewal::{FILE_VARIABLE, Renewal};
 use super::target::Target;
 use super::token::{self, Scope};
-use super::{Session, in_place};
+use super::{Session, identity, in_place};
 
 /// Exit code when there is no token, so that the command does not run: none that shells or usual programs end with.
 pub(super) const NOT_RUN: u8 = 111;
@@ -26,6 +27,10 @@ const GITHUB: &str = "github.com";
 /// What a command would act with as somebody else if it inherited it.
 const CONTRADICTING: &[&str] = &[TOKEN_VARIABLE, "GITHUB_TOKEN", ENTERPRISE_VARIABLE, "GITHUB_ENTERPRISE_TOKEN"];
 
+/// As whom git commits, name and address in turn; before its configuration (git(1), "Git Commits").
+const IDENTITY_VARIABLES: [&str; 4] =
+    ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"];
+
 /// What a person runs again with a repository.
 const SAY_WHICH: &str = "ghapp exec";
 
@@ -40,8 +45,10 @@ pub(super) fn run(session: &Session<'_>, arguments: &Exec) -> Result<ExitCode, C
     for name in CONTRADICTING {
         command.env_remove(name);
     }
+    let mut app = None;
     for (variable, target) in &wanted {
         let reply = token::ask(session, &scope, target)?;
+        app = app.or_else(|| reply.app.clone());
         let token = reply.lease.token.expose();
         command.env(variable, token);
         if *variable == TOKEN_VARIABLE {
@@ -58,7 +65,22 @@ pub(super) fn run(session: &Session<'_>, arguments: &Exec) -> Result<ExitCode, C
         }
         session.output.detail(&format!("{variable} holds a token for {}", target.full_name));
     }
-    Ok(in_place::run(session.output, command))
+    if arguments.identity {
+        let bot = identity::of_app(session, app.or_else(|| session.app.as_ref().map(ToString::to_string)))?;
+        for (variable, value) in IDENTITY_VARIABLES.iter().zip([&bot.name, &bot.email].into_iter().cycle()) {
+            command.env(variable, value);
+        }
+    }
+    if !arguments.renew {
+        return Ok(in_place::run(session.output, command));
+    }
+    let target = match &arguments.target {
+        Some(text) => Target::of_argument(text, SAY_WHICH)?,
+        None => wanted.into_iter().next().map(|(_, target)| target).ok_or_else(|| session.agent.unexpected())?,
+    };
+    let renewal = Renewal::begin(session, &scope, &target)?;
+    command.env(FILE_VARIABLE, renewal.file());
+    Ok(renewal.run(session.output, command))
 }
 
 /// Which variable is to hold a token for which repository.
@@ -77,6 +99,11 @@ fn wanted(arguments: &Exec) -> Result<Vec<(&str, Target)>, CliError> {
             return Err(CliError::usage(format!("-e names {name} twice")));
         }
         wanted.push((name, target));
+    }
+    let idle =
+        arguments.target.is_some() && !arguments.renew && arguments.variables.iter().all(|text| text.contains('='));
+    if idle {
+        return Err(CliError::usage("a repository is named that no variable is for: each -e has one of its own"));
     }
     Ok(wanted)
 }

@@ -1,6 +1,7 @@
 //! Becomes the command of another, so that signals, job control and the exit code are that command's own.
 
-use std::io::ErrorKind;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
 use std::process::{Command, ExitCode};
 
 use ghapp_protocol::error::ErrorCode;
@@ -19,9 +20,12 @@ const NOT_FOUND: u8 = 127;
 pub(super) fn run(output: &Output, command: Command) -> ExitCode {
     let program = command.get_program().to_owned();
     hardening::release_command();
-    replace_process(command).unwrap_or_else(|error| {
-        let cause = format!("cannot run {}: {error}", program.display());
-        output.failure(&CliError::new(ErrorCode::File, cause));
-        ExitCode::from(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN })
-    })
+    replace_process(command).unwrap_or_else(|error| cannot_run(output, &program, &error))
+}
+
+/// Says why a command cannot be run, as the shell's exit code does.
+pub(super) fn cannot_run(output: &Output, program: &OsStr, error: &io::Error) -> ExitCode {
+    let cause = format!("cannot run {}: {error}", program.display());
+    output.failure(&CliError::new(ErrorCode::File, cause));
+    ExitCode::from(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN })
 }

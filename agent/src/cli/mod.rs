@@ -18,6 +18,7 @@ mod expose;
 mod failure;
 mod git_config;
 mod help;
+mod identity;
 mod in_place;
 mod installing;
 mod json;
@@ -34,6 +35,8 @@ mod pem;
 mod private_agent;
 mod progress;
 mod prompt;
+mod renewal;
+mod repos;
 mod revoke;
 mod setup_git;
 mod shell_exports;
@@ -159,6 +162,8 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
             apps::list_installations(&session, &installations)?;
         }
         Command::Key(key) => return key::run(&session, key),
+        Command::Repos(repos) => repos::list(&session, &repos)?,
+        Command::Identity(identity) => identity::run(&session, &identity)?,
         Command::Agent(agent) => return agent::run(&session, &agent),
         Command::Config(arguments::Config::Path(form)) => config::path(&session, form)?,
         Command::Completion(_) | Command::Man(_) | Command::Help(_) => {

@@ -18,7 +18,8 @@ pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCod
     let own = Endpoint::own()?;
     own.prepare()?;
     let parent = own.path().parent().unwrap_or(own.path());
-    let directory = private_directory(parent).map_err(|error| CliError::file("make a directory in", parent, error))?;
+    let directory =
+        private_directory(parent, "run-").map_err(|error| CliError::file("make a directory in", parent, error))?;
     let endpoint = Endpoint::at(directory.path().join("agent.sock"))?;
     let deadline = Deadline::after(start::START_TIMEOUT);
     start::start_private(&endpoint, Some(&session.config), std::process::id(), deadline)?;
@@ -35,9 +36,10 @@ pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCod
     Ok(in_place::run(session.output, command))
 }
 
-fn private_directory(parent: &std::path::Path) -> std::io::Result<tempfile::TempDir> {
+/// Makes a directory that nobody else can look into, and that goes with what is returned.
+pub(super) fn private_directory(parent: &std::path::Path, prefix: &str) -> std::io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix("run-");
+    builder.prefix(prefix);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     builder.tempdir_in(parent)

@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use super::arguments::{Token, TokenScope};
-use super::failure::{CliError, LOG_IN};
+use super::failure::CliError;
 use super::json::{Repositories, SCHEMA, Time};
 use super::target::Target;
-use crate::model::Permissions;
+use crate::model::{Permissions, first_login};
 
 #[derive(Serialize)]
 struct TokenOutput<'a> {
@@ -55,32 +55,35 @@ impl Scope {
 
 /// Asks the agent for a token.
 pub(super) fn ask(session: &Session<'_>, scope: &Scope, target: &Target) -> Result<TokenReply, CliError> {
-    let Target { host, full_name } = target;
-    let reply = session.agent.ask_slow(Call::Token(TokenCall {
-        host: host.clone(),
-        repository: full_name.clone(),
-        repositories: scope.repositories.clone(),
-        permissions: scope.permissions.clone(),
-        min_ttl: scope.min_ttl,
-        app: session.app.as_ref().map(ToString::to_string),
-    }))?;
-    match reply {
+    match session.agent.ask_slow(Call::Token(call(session, scope, target)))? {
         Reply::Token(token) => Ok(*token),
         Reply::NoMatch {} => Err(no_app(target)),
         _ => Err(session.agent.unexpected()),
     }
 }
 
+/// The question to the agent.
+pub(super) fn call(session: &Session<'_>, scope: &Scope, Target { host, full_name }: &Target) -> TokenCall {
+    TokenCall {
+        host: host.clone(),
+        repository: full_name.clone(),
+        repositories: scope.repositories.clone(),
+        permissions: scope.permissions.clone(),
+        min_ttl: scope.min_ttl,
+        app: session.app.as_ref().map(ToString::to_string),
+    }
+}
+
 fn no_app(Target { host, full_name }: &Target) -> CliError {
     let (named, login) = match host {
-        Some(host) => (format!("{host}/{full_name}"), format!("run: ghapp login --pem FILE --app-id N --host {host}")),
-        None => (full_name.to_string(), LOG_IN.to_owned()),
+        Some(host) => (format!("{host}/{full_name}"), format!("run: {}", first_login(Some(host)))),
+        None => (full_name.to_string(), format!("run: {}", first_login(None))),
     };
     CliError::new(ErrorCode::HostNotConfigured, format!("no App is configured for {named}")).hint(login)
 }
 
 fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result<(), CliError> {
-    let TokenReply { lease: Lease { token, expires_at, .. }, id, permissions, repositories } = reply;
+    let TokenReply { lease: Lease { token, expires_at, .. }, id, permissions, repositories, app: _ } = reply;
     // stdout is what the token was asked for.
     let token = token.expose();
     if arguments.form.json {

@@ -3,6 +3,7 @@
 mod bare_questions;
 mod cargo;
 mod editors;
+mod gh;
 mod git_addresses;
 mod git_commands;
 mod lfs;

@@ -15,6 +15,12 @@ pub(in crate::cli) struct Exec {
     #[arg(short = 'e', long = "env", value_name = "VAR[=OWNER/REPO]")]
     #[arg(help = "Put the token into this variable instead of GH_TOKEN, or one for that repository; can be repeated")]
     pub(in crate::cli) variables: Vec<String>,
+    /// Let git commit as the App's bot in it
+    #[arg(long)]
+    pub(in crate::cli) identity: bool,
+    /// Keep a fresh token in a private file, for commands that take longer than an hour
+    #[arg(long, long_help = RENEW)]
+    pub(in crate::cli) renew: bool,
     #[command(flatten)]
     pub(in crate::cli) scope: TokenScope,
     /// The command and its arguments
@@ -27,6 +33,12 @@ Run a command with a token in its environment
 
 ghapp becomes the command, so signals and the exit code are the command's own. A token lives for an hour at most.
 GH_TOKEN, GITHUB_TOKEN and the like that are there already are not passed on.";
+
+const RENEW: &str = "\
+Keep a fresh token in a private file, for commands that take longer than an hour. GHAPP_TOKEN_FILE names the file to the
+command, which reads it whenever it needs a token; the one in GH_TOKEN is the first and is not renewed. It is a token for
+the repository, or for that of the first -e. The command runs beside ghapp then: signals are passed on, its exit code or
+128 and the number of the signal that ended it is ghapp's, and the file goes when the command ends";
 
 const EXIT_CODES: &str = "\
 Exit codes:
