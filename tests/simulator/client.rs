@@ -60,6 +60,11 @@ impl Client {
         self.try_call(Method::GET, path, &[("authorization", authorization)], "").expect("the simulator answers")
     }
 
+    /// The same without telling who asks.
+    pub(crate) fn get_as_a_stranger(&self, path: &str) -> Reply {
+        self.try_call(Method::GET, path, &[], "").expect("the simulator answers")
+    }
+
     pub(crate) fn delete(&self, path: &str, authorization: &str) -> Reply {
         self.try_call(Method::DELETE, path, &[("authorization", authorization)], "").expect("the simulator answers")
     }

@@ -127,9 +127,28 @@ fn the_list_of_installations_comes_in_pages() {
 #[test]
 fn the_bot_user_and_the_version_are_public() {
     let scene = Scene::new();
-    let bot = scene.get("/users/build-bot%5Bbot%5D");
+    let stranger = |path: &str| scene.client.get_as_a_stranger(path);
+    let bot = stranger("/users/build-bot%5Bbot%5D");
     assert_eq!(bot.json["login"], "build-bot[bot]");
     assert_ne!(bot.json["id"], scene.app.app_id);
-    assert!(scene.get("/meta").json["installed_version"].is_string());
-    scene.get("/users/nobody").refused(404, "Not Found");
+    assert!(stranger("/meta").json["installed_version"].is_string());
+    stranger("/users/nobody").refused(404, "Not Found");
+    scene.client.get("/users/build-bot%5Bbot%5D", "Bearer ghs_nobodys").refused(401, "Bad credentials");
+}
+
+#[test]
+fn strangers_see_public_repositories_and_in_private_mode_nothing() {
+    let scene = Scene::with(Selection::selected(&["web"]), &[("contents", "read")]);
+    scene.github.create_public_repository("globex/site");
+    let token = format!("token {}", scene.client.token(&scene.app, scene.installation));
+    let stranger = |path: &str| scene.client.get_as_a_stranger(path);
+    assert_eq!(stranger("/repos/globex/site").json["private"], false);
+    stranger("/repos/acme/web").refused(404, "Not Found");
+    assert_eq!(scene.client.get("/repos/acme/web", &token).json["full_name"], "acme/web");
+    scene.client.get("/repos/acme/api", &token).refused(404, "Not Found");
+    scene.github.private_mode(true);
+    for path in ["/repos/globex/site", "/users/build-bot%5Bbot%5D"] {
+        stranger(path).refused(401, "Must authenticate to access this API.");
+        assert_eq!(scene.client.get(path, &token).status, 200, "{path}");
+    }
 }
