@@ -215,6 +215,25 @@ fn a_lookup_falls_over_as_a_mint_does_and_all_who_wait_get_their_tokens() {
 }
 
 #[test]
+fn a_call_that_a_rotation_overtakes_is_made_with_the_new_key() {
+    let desk = Desk::ready();
+    let new = new_key(&desk);
+    let hold = desk.github.hold(Endpoint::Mint);
+    let before = desk.github.calls();
+    thread::scope(|scope| {
+        let token = scope.spawn(|| desk.token("acme/web"));
+        desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 1);
+        give(&desk, "rotate", &new.pem).ok();
+        desk.ghapp(["key", "remove", desk.app.fingerprint()]).ok();
+        desk.github.remove_key(&desk.app, desk.app.pem());
+        hold.release();
+        token.join().expect("git does not notice");
+    });
+    assert_eq!(answers(&before, &desk, Endpoint::Mint), [401, 201]);
+    assert_eq!(keys(&desk), ok(&[&new.fingerprint]));
+}
+
+#[test]
 fn when_github_refuses_every_key_each_is_tried_once_and_nothing_is_concluded() {
     let desk = Desk::ready();
     let new = new_key(&desk);

@@ -3,16 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ghapp_tests::github::Endpoint;
+use ghapp_tests::github::{Endpoint, fingerprint_of};
 use ghapp_tests::keyring::{self, Keyring};
 use ghapp_tests::secrets::Secrets;
 use ghapp_tests::tools::can_become_another_user;
-use ghapp_tests::{Desk, memory, process};
+use ghapp_tests::{Desk, binary, memory, process};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What the agent's memory holds of the desk's secrets.
 fn found(desk: &Desk) -> BTreeMap<&'static str, usize> {
     memory::secrets_in(desk.agent().expect("it runs").pid, &Secrets::of(desk))
+}
+
+/// Waits until nothing of a key is in memory any more.
+#[track_caller]
+fn assert_key_gone(desk: &Desk, pem: &str) {
+    let (pid, secrets) = (desk.agent().expect("it runs").pid, Secrets::of_key(pem));
+    let deadline = Instant::now() + process::DEADLINE / 4;
+    while !memory::secrets_in(pid, &secrets).is_empty() {
+        assert!(Instant::now() < deadline, "the key is in memory");
+    }
 }
 
 /// Waits for connections to be closed and tasks to end; what is still there then stays there.
@@ -54,6 +64,31 @@ fn after_a_lock_neither_key_nor_token_nor_jwt_is_in_memory() {
     }
     desk.ghapp(["lock"]).ok();
     assert_gone(&desk, &["key", "token", "JWT"]);
+}
+
+#[test]
+fn a_key_that_was_removed_and_every_key_after_a_lock_is_gone_from_memory() {
+    if !can_become_another_user() {
+        return;
+    }
+    let desk = Desk::ready();
+    let more = [desk.github.add_key(&desk.app), desk.github.add_key(&desk.app)];
+    for (verb, pem) in [("add", &more[0]), ("rotate", &more[1])] {
+        let mut command = desk.command(binary("ghapp"));
+        process::run(command.args(["key", verb, "--pem", "-"]), pem.as_bytes()).ok();
+    }
+    desk.ghapp(["key", "verify"]).ok();
+    desk.token("acme/web");
+    let pid = desk.agent().unwrap().pid;
+    for pem in [desk.app.pem(), &more[0], &more[1]] {
+        assert!(!memory::secrets_in(pid, &Secrets::of_key(pem)).is_empty(), "this test could not fail");
+    }
+    desk.ghapp(["key", "remove", &fingerprint_of(&more[1])]).ok();
+    assert_key_gone(&desk, &more[1]);
+    desk.ghapp(["lock"]).ok();
+    assert_key_gone(&desk, desk.app.pem());
+    assert_key_gone(&desk, &more[0]);
+    assert_gone(&desk, &["JWT"]);
 }
 
 #[test]
