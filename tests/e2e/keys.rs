@@ -234,6 +234,26 @@ fn a_call_that_a_rotation_overtakes_is_made_with_the_new_key() {
 }
 
 #[test]
+fn a_key_that_is_removed_while_it_is_tried_is_nobodys_concern() {
+    let desk = Desk::ready();
+    let new = new_key(&desk);
+    give(&desk, "add", &new.pem).ok();
+    let hold = desk.github.hold(Endpoint::Mint);
+    let before = desk.github.calls();
+    thread::scope(|scope| {
+        let token = scope.spawn(|| desk.token("acme/web"));
+        desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 1);
+        desk.ghapp(["key", "remove", desk.app.fingerprint()]).ok();
+        desk.github.remove_key(&desk.app, desk.app.pem());
+        hold.release();
+        token.join().expect("git does not notice");
+    });
+    assert_eq!(answers(&before, &desk, Endpoint::Mint), [401, 201]);
+    assert_eq!(desk.ghapp(["status"]).ok().stderr(), "");
+    assert!(desk.audit().iter().all(|line| line["call"] != "key_refused"));
+}
+
+#[test]
 fn when_github_refuses_every_key_each_is_tried_once_and_nothing_is_concluded() {
     let desk = Desk::ready();
     let new = new_key(&desk);

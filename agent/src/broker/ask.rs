@@ -88,7 +88,10 @@ impl Broker {
         let news: Vec<_> = {
             let mut state = self.state();
             state.refused_keys.accept(&app.name, accepted);
-            let news = refused.iter().filter(|key| state.refused_keys.refuse(&app.name, key));
+            // A key that was removed while it was tried is nobody's concern any more.
+            let config = Arc::clone(&state.config);
+            let kept = |key: &&&Fingerprint| config.app(&app.name).is_some_and(|now| now.keys().any(|it| it == **key));
+            let news = refused.iter().filter(kept).filter(|key| state.refused_keys.refuse(&app.name, key));
             let news: Vec<_> = news.copied().cloned().collect();
             for key in &news {
                 state.jwts.remove(&(app.name.clone(), key.clone()));
