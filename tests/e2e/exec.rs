@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::process::{self, Output, Running};
+use ghapp_tests::terminal::Terminal;
 use ghapp_tests::{Desk, binary};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -189,6 +190,25 @@ fn signals_reach_the_command_and_the_file_goes_however_it_ends() {
     }
     let killed = exec(&desk, &["acme/web", "--renew", "--", "sh", "-c", "kill -KILL $$"]);
     assert_eq!(killed.status.code(), Some(137));
+}
+
+#[cfg(target_os = "linux")] // setsid(1) is Linux's
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    let desk = Desk::ready();
+    let script = "n=0; trap 'n=$((n+1)); echo caught' INT; echo ready; \
+                  while read line; [ \"$line\" != end ]; do :; done; echo \"caught it $n times\"";
+    let mut command = desk.command("setsid");
+    // The terminal is this session's own, so that it sends what is typed to all in its foreground.
+    command.args(["--ctty", "--wait"]).arg(binary("ghapp"));
+    let mut terminal = Terminal::start(command.args(["exec", "acme/web", "--renew", "--", "sh", "-c", script]));
+    drop(command); // it has the terminal open, too
+    terminal.expect("ready");
+    terminal.answer("\u{3}");
+    terminal.expect("caught");
+    terminal.answer("end");
+    terminal.expect("caught it 1 times");
+    assert!(terminal.end().0.success());
 }
 
 #[test]
