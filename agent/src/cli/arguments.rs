@@ -103,7 +103,6 @@ pub(super) enum Command {
     Doctor(Doctor),
     /// Print a token
     Token(Token),
-    /// Run a command with a token in its environment
     Exec(Exec),
     /// List live tokens; never the tokens themselves
     Leases(Form),

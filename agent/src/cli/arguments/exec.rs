@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::TokenScope;
 
+/// Run a command with a token in its environment
 #[derive(Debug, Args)]
 #[command(long_about = ABOUT, after_help = EXIT_CODES)]
 pub(in crate::cli) struct Exec {
@@ -31,14 +32,14 @@ pub(in crate::cli) struct Exec {
 const ABOUT: &str = "\
 Run a command with a token in its environment
 
-ghapp becomes the command, so signals and the exit code are the command's own. A token lives for an hour at most.
-GH_TOKEN, GITHUB_TOKEN and the like that are there already are not passed on.";
+ghapp becomes the command, so signals and the exit code are the command's own. A token lives for an hour at most. \
+GH_TOKEN, GITHUB_TOKEN and the like that are there already are not passed on; gh learns the host as well.";
 
 const RENEW: &str = "\
-Keep a fresh token in a private file, for commands that take longer than an hour. GHAPP_TOKEN_FILE names the file to the
-command, which reads it whenever it needs a token; the one in GH_TOKEN is the first and is not renewed. It is a token for
-the repository, or for that of the first -e. The command runs beside ghapp then: signals are passed on, its exit code or
-128 and the number of the signal that ended it is ghapp's, and the file goes when the command ends";
+Keep a fresh token in a private file, for commands that take longer than an hour. GHAPP_TOKEN_FILE names the file to the command, \
+which reads it whenever it needs a token; the one in GH_TOKEN is the first and is not renewed. It is a token for the repository, \
+or for that of the first -e. The command runs beside ghapp then: signals are passed on, the exit code is the command's or 128 and \
+the number of the signal that ended it, and the file goes when the command ends";
 
 const EXIT_CODES: &str = "\
 Exit codes:
