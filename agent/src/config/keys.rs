@@ -82,7 +82,7 @@ const IDENTITY: Key = Key { changed_by: Some("ghapp login"), ..APP };
 const KEYED: Key = Key { changed_by: Some("ghapp key"), ..APP };
 const RULE: Key = Key { section: Section::Rule, ..KEY };
 
-/// Every key that [`super::load`] understands.
+/// Every key that [`super::load()`] understands.
 pub const KEYS: &[Key] = &[
     Key {
         name: "min_ttl",
