@@ -96,7 +96,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sd_notify", &["agent/src/lifecycle/ready.rs"]),
     ("strsim", &["agent/src/config/position.rs"]),
     ("toml", &["agent/src/config/load.rs"]),
-    ("toml_edit", &["agent/src/config/edit.rs"]),
+    ("toml_edit", &["agent/src/config/edit.rs", "agent/src/config/edit/"]),
     ("tracing_subscriber", &["agent/src/main.rs"]),
     ("widestring", &["agent/src/lifecycle/listener/windows.rs"]),
     ("windows_native_keyring_store", &["agent/src/keystore/"]),
@@ -152,7 +152,7 @@ const READING: Places = &[
     ("agent/src/keystore/os/linux.rs", "whether there is a session bus"),
     ("agent/src/lifecycle/activation.rs", "the service manager's socket"),
     ("agent/src/main.rs", "where to log"),
-    ("helper/src/trace.rs", "where to trace"),
+    ("protocol/src/trace.rs", "where to trace"),
     ("protocol/src/endpoint/", "where the socket is"),
     ("protocol/src/start.rs", "what a started agent inherits, and whether one may be started"),
 ];

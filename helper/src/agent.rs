@@ -6,8 +6,7 @@ use ghapp_protocol::client::{self, ClientError, Deadline};
 use ghapp_protocol::endpoint::{Endpoint, EndpointError};
 use ghapp_protocol::message::{GitCall, GitReply};
 use ghapp_protocol::start::{self, StartError};
-
-use crate::trace;
+use ghapp_protocol::trace;
 
 /// Something that can be asked. Tests bring their own.
 pub(crate) trait Agent {

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use ghapp_protocol::credential;
 use ghapp_protocol::error::GitNext;
 use ghapp_protocol::message::{GitReply, Lease};
+use ghapp_protocol::trace;
 
 use crate::agent::Unreachable;
-use crate::trace;
 
 /// How much earlier than GitHub git is told that a token dies: a clone or a push sends several requests with one token.
 const EXPIRY_MARGIN: i64 = 60;

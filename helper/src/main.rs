@@ -8,7 +8,6 @@ mod answer;
 mod operation;
 mod run;
 mod streams;
-mod trace;
 
 use std::process::ExitCode;
 

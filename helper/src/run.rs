@@ -7,11 +7,11 @@ use std::time::Duration;
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::credential::{Attributes, CredentialError, Question, Request};
 use ghapp_protocol::message::{Erase, Get, GitCall, GitReply};
+use ghapp_protocol::trace;
 
 use crate::agent::{Agent, Unreachable};
 use crate::answer;
 use crate::operation::{self, Invocation, Operation};
-use crate::trace;
 
 /// How long a `get` may take in all: reading git's request, starting an agent, and the agent's answer. git itself would wait
 /// for ever.

@@ -12,7 +12,8 @@
 //! * [`start`]: starting the agent when there is none, so that many clients at once start exactly one;
 //! * [`hardening`]: no core dumps and no debuggers for programs that hold a secret;
 //! * [`error`]: what can go wrong, as one table of codes, error ids and exit codes;
-//! * [`secret`] and [`token_hash`]: a token's type from birth to wire, and the only form of it that may be logged.
+//! * [`secret`] and [`token_hash`]: a token's type from birth to wire, and the only form of it that may be logged;
+//! * [`trace`]: what happens, for the person who wonders why.
 //!
 //! The wire format's specification is the set of JSON files under `protocol/tests/messages/`.
 
@@ -27,6 +28,7 @@ pub mod remote;
 pub mod secret;
 pub mod start;
 pub mod token_hash;
+pub mod trace;
 
 /// The wire version, raised by hand when an old reader could misread a new message.
 ///

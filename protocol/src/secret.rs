@@ -4,6 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+/// What a private key begins with, and GitHub's tokens (GitHub docs, "About authentication to GitHub", token formats). It tells
+/// apart what must not be repeated from what may.
+pub const MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr_", "github_pat_"];
+
 /// A secret text: an installation access token, an app JWT, or a private key on its way to the agent.
 ///
 /// It has neither `Display` nor `PartialEq` nor `Serialize`: printing one, comparing one in variable time or putting one

@@ -26,7 +26,10 @@ pub(super) fn config(error: &str) -> WireError {
 pub(super) fn edit(error: &EditError) -> WireError {
     match error {
         EditError::Config(error) | EditError::Outcome(error) => config(&error.to_string()),
-        EditError::Form { .. } | EditError::Gone { .. } | EditError::Write { .. } => {
+        EditError::Changed { .. } => {
+            WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; try again")
+        }
+        EditError::Form { .. } | EditError::Missing { .. } | EditError::Gone { .. } | EditError::Write { .. } => {
             WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; see: ghapp config path")
         }
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghapp_protocol::remote::{Host, Owner};
 
-pub(super) use config::Config;
+pub(super) use config::{Config, Get, Set};
 pub(super) use exec::Exec;
 pub(super) use expose::{Expose, Unexpose};
 pub(super) use key::{Key, NewKey, Verb, Verify};
@@ -127,7 +127,7 @@ pub(super) enum Command {
     /// Start and stop the agent
     #[command(subcommand)]
     Agent(Agent),
-    /// Show where the configuration is
+    /// Look at the configuration and change it
     #[command(subcommand)]
     Config(Config),
     /// Print a script that makes a shell complete commands and flags

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use ghapp_protocol::client::Deadline;
+use ghapp_protocol::trace;
 use zeroize::Zeroizing;
 
 /// Most that is read of each of its streams. A git configuration with thousands of credential sections is below it.
@@ -35,6 +36,8 @@ pub(super) enum Trouble {
 
 /// Runs a program to its end, with `input` to read.
 pub(super) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Answer, Trouble> {
+    // Its arguments may be addresses with a password in them.
+    trace::event(|| format!("running {}", command.get_program().to_string_lossy()));
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| match error.kind() {

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::{SECRET_MARKS, wiring};
+use ghapp_protocol::secret::MARKS;
+
+use super::wiring;
 
 /// A value under `credential` or `http` in git's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +125,7 @@ impl Helper {
         let secret = ["pass", "token", "secret"];
         let lower = self.command.to_ascii_lowercase();
         if self.command.chars().all(plain)
-            && !SECRET_MARKS.iter().chain(&secret).any(|mark| lower.contains(&mark.to_ascii_lowercase()))
+            && !MARKS.iter().chain(&secret).any(|mark| lower.contains(&mark.to_ascii_lowercase()))
         {
             &self.command
         } else {

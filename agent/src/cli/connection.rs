@@ -7,7 +7,7 @@ use ghapp_protocol::client::{self, ClientError, Deadline};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, PERSON_ANSWER, Reply, Request, Status};
-use ghapp_protocol::start;
+use ghapp_protocol::{start, trace};
 
 use super::failure::CliError;
 use super::output::Output;
@@ -77,7 +77,7 @@ impl<'a> Connection<'a> {
 
     fn exchange(&self, request: &Request, limit: Duration) -> Result<Reply, ClientError> {
         let waiting = self.output.waiting("waiting for the agent");
-        let outcome = client::ask(&self.endpoint, request, Deadline::after(limit));
+        let outcome = traced(&self.endpoint, request, limit);
         waiting.end();
         outcome
     }
@@ -98,7 +98,7 @@ impl<'a> Connection<'a> {
 
     /// Asks an agent that runs; `None` when there is none.
     pub(super) fn ask_running(&self, call: Call, limit: Duration) -> Result<Option<Reply>, CliError> {
-        match client::ask(&self.endpoint, &Request::new(call), Deadline::after(limit)) {
+        match traced(&self.endpoint, &Request::new(call), limit) {
             Err(error) if error.means_no_agent() => {
                 self.output.detail(&format!("{error} ({})", self.endpoint));
                 Ok(None)
@@ -161,6 +161,7 @@ impl<'a> Connection<'a> {
 
     fn start_on_demand(&self, why: &ClientError) -> Result<(), CliError> {
         self.output.detail(&format!("{why}; starting one for {}", self.endpoint));
+        trace::event(|| format!("starting an agent for {}", self.endpoint));
         start::allowed(&self.endpoint)?;
         self.start()
     }
@@ -191,7 +192,7 @@ impl DetachedConnection {
     /// Asks something that needs GitHub or the keyring; starts an agent first if there is none.
     pub(super) fn ask_slow(&self, call: Call) -> Result<Reply, CliError> {
         let request = Request::new(call);
-        let exchange = || client::ask(&self.endpoint, &request, Deadline::after(NETWORK_TIMEOUT));
+        let exchange = || traced(&self.endpoint, &request, NETWORK_TIMEOUT);
         let outcome = match exchange() {
             Err(error) if error.means_no_agent() => {
                 start::allowed(&self.endpoint)?;
@@ -207,6 +208,25 @@ impl DetachedConnection {
             Err(error) => Err(CliError::from_client(error, &self.endpoint)),
         }
     }
+}
+
+/// Asks, and tells the trace what for and what came of it; never what was in either.
+fn traced(endpoint: &Endpoint, request: &Request, limit: Duration) -> Result<Reply, ClientError> {
+    let outcome = client::ask(endpoint, request, Deadline::after(limit));
+    trace::event(|| {
+        let answer = match &outcome {
+            Ok(Reply::Error(error)) => format!("error {}", error.code.id()),
+            Ok(reply) => variant(reply),
+            Err(error) => error.to_string(),
+        };
+        format!("asked {endpoint}: {}, answered: {answer}", variant(&request.call))
+    });
+    outcome
+}
+
+/// The name of an enum's variant, without what it holds.
+fn variant(of: &impl std::fmt::Debug) -> String {
+    format!("{of:?}").chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 /// Whether the agent speaks another wire version, or does not know a call of this build.

@@ -54,6 +54,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ghapp_protocol::{BUILD_VERSION, secret, trace};
 
 use arguments::{Arguments, Command, Global};
 use connection::Connection;
@@ -83,7 +84,9 @@ pub fn main() -> ExitCode {
     let output = Output::new(volume, global.color);
     // Every other code is one that the command may end with.
     let own_code = matches!(command, Command::Exec(_)).then_some(exec::NOT_RUN);
+    trace::event(|| format!("ghapp {BUILD_VERSION} begins"));
     run(&global, command, &output).unwrap_or_else(|error| {
+        trace::event(|| format!("it ends with {}", error.code.id()));
         output.failure(&error);
         ExitCode::from(own_code.unwrap_or(error.code.exit()))
     })
@@ -92,7 +95,7 @@ pub fn main() -> ExitCode {
 /// Prints help on stdout, or on stderr what is wrong with the command line.
 fn refuse(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
-    if SECRET_MARKS.iter().any(|mark| text.contains(mark)) {
+    if secret::MARKS.iter().any(|mark| text.contains(mark)) {
         // clap repeats what it does not understand.
         let error = CliError::usage("there is a key or a token on the command line, where other users can see it")
             .hint("give a key with --pem FILE, or on standard input with --pem -");
@@ -103,9 +106,6 @@ fn refuse(error: &clap::Error) -> ExitCode {
     drop(error.print());
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
-
-/// What a private key begins with, and GitHub's tokens (GitHub docs, "About authentication to GitHub", token formats).
-const SECRET_MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr_", "github_pat_"];
 
 /// What every command is given.
 struct Session<'a> {
@@ -165,7 +165,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
         Command::Repos(repos) => repos::list(&session, &repos)?,
         Command::Identity(identity) => identity::run(&session, &identity)?,
         Command::Agent(agent) => return agent::run(&session, &agent),
-        Command::Config(arguments::Config::Path(form)) => config::path(&session, form)?,
+        Command::Config(command) => config::run(&session, &command)?,
         Command::Completion(_) | Command::Man(_) | Command::Help(_) => {
             unreachable!("they need no session and are answered above")
         }

@@ -1,13 +1,19 @@
-//! Adds an App to the configuration file, changes its keys and removes it, leaving everything else as it is. Owns the `toml_edit` crate.
+//! Adds an App to the configuration file, changes its keys and removes it, leaving everything else as it is; one value is the
+//! business of `values`. Owns the `toml_edit` crate.
 
-use std::fs;
+mod values;
+
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use ghapp_protocol::endpoint;
 use tempfile::NamedTempFile;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Config, ConfigError, load, parse};
+pub use values::{Found, set_value, value_of};
+
 use crate::model::{ApiUrl, App, AppName, Fingerprint};
 
 /// Why the file was not changed. It then stands as it was.
@@ -22,6 +28,20 @@ pub enum EditError {
     /// `app` is something else than a list of tables.
     #[error("cannot add an App to {}: write its Apps as [[app]] tables", path.display())]
     Form {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such table.
+    #[error("there is no {what} in {}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The table.
+        what: String,
+    },
+    /// Somebody else has changed it since it was read.
+    #[error("{} was changed by somebody else at the same time", path.display())]
+    Changed {
         /// The file.
         path: PathBuf,
     },
@@ -46,6 +66,8 @@ pub enum EditError {
 /// A change that has been checked and not yet been written.
 pub struct Edit {
     path: PathBuf,
+    /// What the file held when it was read.
+    before: String,
     text: String,
     config: Config,
 }
@@ -58,9 +80,13 @@ impl Edit {
         rehearsed.map(drop).map_err(|source| EditError::Write { path: self.path.clone(), source })
     }
 
-    /// Writes the file. Returns the configuration that it now holds.
+    /// Writes the file, unless somebody else has written it meanwhile. Returns the configuration that it now holds.
     pub fn write(self) -> Result<Config, EditError> {
-        let Self { path, text, config } = self;
+        let Self { path, before, text, config } = self;
+        let _turn = take_turn(&path);
+        if text_of(&path)? != before {
+            return Err(EditError::Changed { path });
+        }
         replace(&path, &text).map_err(|source| EditError::Write { path, source })?;
         Ok(config)
     }
@@ -141,23 +167,41 @@ fn set(table: &mut Table, key: &str, new: Option<Item>) {
 }
 
 fn change(path: &Path, edit: impl FnOnce(&mut ArrayOfTables)) -> Result<Edit, EditError> {
-    load(path)?; // a file with a mistake is not touched, and neither is one that others can write
-    let write = |source| EditError::Write { path: path.to_owned(), source };
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(write(error)),
-    };
     let form = || EditError::Form { path: path.to_owned() };
-    let mut document: DocumentMut = text.parse().map_err(|_| form())?;
-    let item = document.entry("app").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    edit(item.as_array_of_tables_mut().ok_or_else(form)?);
-    if item.as_array_of_tables().is_some_and(ArrayOfTables::is_empty) {
-        document.remove("app");
-    }
+    revise(path, |document| {
+        let item = document.entry("app").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        edit(item.as_array_of_tables_mut().ok_or_else(form)?);
+        if item.as_array_of_tables().is_some_and(ArrayOfTables::is_empty) {
+            document.remove("app");
+        }
+        Ok(())
+    })
+}
+
+fn revise(path: &Path, edit: impl FnOnce(&mut DocumentMut) -> Result<(), EditError>) -> Result<Edit, EditError> {
+    load(path)?; // a file with a mistake is not touched, and neither is one that others can write
+    let before = text_of(path)?;
+    let mut document: DocumentMut = before.parse().map_err(|_| EditError::Form { path: path.to_owned() })?;
+    edit(&mut document)?;
     let text = document.to_string();
     let config = parse(&text, path).map_err(EditError::Outcome)?;
-    Ok(Edit { path: path.to_owned(), text, config })
+    Ok(Edit { path: path.to_owned(), before, text, config })
+}
+
+/// What the file holds; a file that is not there holds nothing.
+fn text_of(path: &Path) -> Result<String, EditError> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(|source| EditError::Write { path: path.to_owned(), source }),
+    }
+}
+
+/// Keeps other programs of ours from writing the file between our look at it and our writing. The directory is what is locked:
+/// a lock file would lie about, and the file itself is another one each time. An editor does not know the lock; what it has
+/// written before is noticed all the same.
+fn take_turn(path: &Path) -> Option<File> {
+    let directory = fs::canonicalize(path).ok()?.parent().map(File::open)?.ok()?;
+    endpoint::lock(&directory).ok().map(|()| directory)
 }
 
 /// Writes the file anew beside the old one and renames it: a crash leaves one of the two, whole.

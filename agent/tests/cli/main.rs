@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod agent;
+mod config;
 mod doctor;
 mod errors;
 mod help;
@@ -13,4 +14,5 @@ mod login;
 mod setup_git;
 mod support;
 mod token;
+mod trace;
 mod which;

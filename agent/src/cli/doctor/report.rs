@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use ghapp_protocol::BUILD_VERSION;
+use ghapp_protocol::secret::MARKS;
 
 use super::order::Finding;
-use crate::cli::SECRET_MARKS;
 use crate::cli::failure::CliError;
 use crate::cli::json::Time;
 use crate::cli::output::printable;
@@ -65,7 +65,7 @@ fn redact_line(line: &str) -> String {
 
 /// Where a token or a JWT begins.
 fn secret_in(text: &str) -> Option<usize> {
-    SECRET_MARKS.iter().chain(&["eyJ"]).filter_map(|mark| text.find(mark)).min()
+    MARKS.iter().chain(&["eyJ"]).filter_map(|mark| text.find(mark)).min()
 }
 
 fn is_token_char(char: char) -> bool {
