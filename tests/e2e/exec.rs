@@ -127,9 +127,13 @@ impl Accompanied {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.running.pid()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        send(self.running.pid(), signal);
     }
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 const TELL_FILE: &str = "echo \"token file: $GHAPP_TOKEN_FILE\"; ";
@@ -196,7 +200,7 @@ fn signals_reach_the_command_and_the_file_goes_however_it_ends() {
 #[test]
 fn ctrl_c_reaches_the_command_once() {
     let desk = Desk::ready();
-    let script = "n=0; trap 'n=$((n+1)); echo caught' INT; echo ready; \
+    let script = "n=0; trap 'n=$((n+1)); echo caught' INT; trap 'echo told' USR1; echo ready; \
                   while read line; [ \"$line\" != end ]; do :; done; echo \"caught it $n times\"";
     let mut command = desk.command("setsid");
     // The terminal is this session's own, so that it sends what is typed to all in its foreground.
@@ -204,8 +208,16 @@ fn ctrl_c_reaches_the_command_once() {
     let mut terminal = Terminal::start(command.args(["exec", "acme/web", "--renew", "--", "sh", "-c", script]));
     drop(command); // it has the terminal open, too
     terminal.expect("ready");
+    // ghapp stands still until the command has caught the first one: two that are pending at once would be one.
+    send(terminal.pid(), Signal::STOP);
     terminal.answer("\u{3}");
     terminal.expect("caught");
+    send(terminal.pid(), Signal::CONT);
+    // What ghapp passes on after it comes behind whatever it makes of it.
+    for _ in 0..2 {
+        send(terminal.pid(), Signal::USR1);
+        terminal.expect("told");
+    }
     terminal.answer("end");
     terminal.expect("caught it 1 times");
     assert!(terminal.end().0.success());

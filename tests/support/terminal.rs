@@ -57,6 +57,11 @@ impl Terminal {
         Terminal { keyboard, screen, shown: String::new(), seen: 0, child }
     }
 
+    /// The program's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until a text is shown behind everything that was waited for before.
     #[track_caller]
     pub fn expect(&mut self, text: &str) {
