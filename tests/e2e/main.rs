@@ -17,6 +17,7 @@ mod dead_tokens;
 mod discovery;
 mod doctor;
 mod encrypted_file;
+mod errors;
 mod exec;
 mod extra_sockets;
 mod fresh_tokens;
