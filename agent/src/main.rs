@@ -10,7 +10,10 @@ use ghapp_agent::memory::WipingAllocator;
 use ghapp_agent::{config, server};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::hardening;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::{self, writer::BoxMakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Not for the other two programs: they end, and a new process never sees the memory of an old one.
 #[global_allocator]
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
     if arguments.daemonize {
         return daemonize(&endpoint, &config_file, arguments.patron);
     }
-    start_logging();
+    start_logging(start);
     run(start, arguments.patron, endpoint, config_file)
 }
 
@@ -118,15 +121,20 @@ fn run(start: Start, patron: Option<u32>, endpoint: Endpoint, config_file: PathB
 }
 
 /// Logs to standard error, or to the file that `GHAPP_TRACE` names. There is no level at which a payload is logged.
-fn start_logging() {
+fn start_logging(start: Start) {
     let trace = std::env::var_os(TRACE_VARIABLE).filter(|value| !value.is_empty());
-    let level = if trace.is_some() { "ghapp_agent=debug" } else { "ghapp_agent=info" };
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(false);
+    let level = if trace.is_some() { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let file = trace.map(PathBuf::from).filter(|path| path.is_absolute());
-    match file.and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok()) {
-        Some(file) => builder.with_writer(std::sync::Mutex::new(file)).init(),
-        None => builder.with_writer(std::io::stderr).init(),
+    if start == Start::Detached && file.is_none() {
+        return; // nobody reads its standard error
     }
+    // Of ours only: libraries log what they hold.
+    let ours = Targets::new().with_target("ghapp_agent", level);
+    let writer = match file.and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok()) {
+        Some(file) => BoxMakeWriter::new(std::sync::Mutex::new(file)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    tracing_subscriber::registry().with(ours).with(fmt::layer().with_ansi(false).with_writer(writer)).init();
 }
 
 #[expect(clippy::print_stdout, reason = "the line that the starter waits for")]

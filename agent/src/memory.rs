@@ -57,6 +57,21 @@ pub fn keep_out_of_swap(secret: &[u8]) {
 #[cfg(not(unix))]
 pub fn keep_out_of_swap(_secret: &[u8]) {}
 
+/// Gives memory back to the system that is free. Mints leave holes between the tokens that they made, and the C library keeps those
+/// for later; a person who looks would see an agent that grew for good.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn give_back() {
+    unsafe extern "C" {
+        fn malloc_trim(pad: usize) -> std::ffi::c_int;
+    }
+    // SAFETY: it may be called at any time from any thread (malloc_trim(3)), and touches nothing that is in use.
+    unsafe { malloc_trim(0) };
+}
+
+/// Other C libraries do so by themselves, or have no such call.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn give_back() {}
+
 #[cfg(test)]
 mod tests {
     use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,6 +1,7 @@
 //! A text that must not be shown: no `Display`, no comparison, a `Debug` that hides it, wiped when dropped.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -12,13 +13,15 @@ pub const MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr
 ///
 /// It has neither `Display` nor `PartialEq` nor `Serialize`: printing one, comparing one in variable time or putting one
 /// into a message has to be written out, at a place that calls [`Secret::expose`] and can be found by that word.
+///
+/// A clone is another hand on the same text, which is wiped when the last one lets go: there is one copy of it to wipe.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Takes the text over; the caller keeps no copy.
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
     }
 
     /// Returns the text. This call marks the boundary where the secret leaves its hiding.

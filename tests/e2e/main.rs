@@ -11,6 +11,8 @@ mod clone_and_push;
 mod coexistence;
 mod concurrency;
 mod control;
+#[cfg(target_os = "linux")]
+mod cost;
 mod create;
 mod credentials;
 mod dead_tokens;

@@ -4,20 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::message::LeaseId;
-use ghapp_protocol::remote::FullName;
+use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::mint::Mint;
 use super::{Broker, new_record};
 use crate::github::{Front, GitHubError};
-use crate::model::{Caller, InstallationToken, TokenScope};
+use crate::model::{Caller, InstallationId, InstallationToken, TokenScope};
 use crate::token::RefreshTimer;
 
 /// How long a fresh token may take to reach the git front. Longer delays are rare, and git waits meanwhile.
 const PROOF: Duration = Duration::from_secs(3);
 /// The pause before the front is asked again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a token's successor needs besides its scope.
+struct Successor {
+    owner: Owner,
+    pinned: Option<InstallationId>,
+    min_ttl: Duration,
+    for_git: Option<RepositoryName>,
+    caller: Caller,
+}
 
 impl Broker {
     /// Waits until the git front knows a fresh token, for a few seconds at most; the same token all the time, since another one
@@ -52,18 +61,43 @@ impl Broker {
     /// Sees to it that the token of a scope in use is replaced in time.
     pub(super) fn refresh_in_time(self: &Arc<Self>, mint: Mint, id: LeaseId, caller: Caller) {
         let now = self.clock.now();
-        let left = self.state().tokens.get(id).map(|lease| lease.minted.refresh.left(now));
+        let left = self.state().tokens.get(id).map(|lease| lease.refresh().left(now));
         let Some(left) = left else { return };
         let broker = Arc::clone(self);
+        // Thousands of them may wait, so they keep what cannot be found again, and no more.
+        let Mint { owner, pinned, min_ttl, for_git, .. } = mint;
+        let next = Box::new(Successor { owner, pinned, min_ttl, for_git, caller });
         // A hint only: it stops while the machine sleeps. The next question looks as well.
         let timer = tokio::spawn(async move {
             sleep(left).await;
-            let is_due = broker.state().tokens.refresh_is_due(id, broker.clock.now());
-            if is_due {
-                broker.refresh(Mint { ahead: true, ..mint }, &caller);
-            }
+            Box::pin(broker.renew(id, *next)).await;
         });
         self.state().tokens.keep_timer(id, RefreshTimer::of(timer));
+    }
+
+    /// Replaces a token whose time has come, for the App and the installation as they are known by now.
+    async fn renew(self: Arc<Self>, id: LeaseId, next: Successor) {
+        let scope = {
+            let mut state = self.state();
+            let is_due = state.tokens.refresh_is_due(id, self.clock.now());
+            state.tokens.get(id).filter(|_| is_due).map(|lease| Arc::clone(&lease.scope))
+        };
+        let Some(scope) = scope else { return };
+        let Successor { owner, pinned, min_ttl, for_git, caller } = next;
+        let config = Arc::clone(&self.state().config);
+        let Some(app) = config.app(&scope.app) else { return };
+        // Whoever asks next learns more, and whether it matters.
+        let Ok(Some(installation)) = self.installation_of(app, &owner, pinned).await else { return };
+        if installation.id != scope.installation {
+            return;
+        }
+        let (app, scope) = (app.clone(), TokenScope::clone(&scope));
+        self.refresh(Mint { app, owner, installation, pinned, scope, min_ttl, for_git, ahead: true }, &caller);
+    }
+
+    /// How many tokens have been minted.
+    pub fn minted(&self) -> u64 {
+        self.state().tokens.count()
     }
 
     /// Replaces a token; whoever asks meanwhile gets the old one, which is still good.

@@ -159,7 +159,7 @@ fn store_state(outcome: &Result<(), StoreError>) -> &'static str {
 }
 
 fn lease_status(lease: &TokenLease) -> LeaseStatus {
-    let TokenLease { id, scope, minted, last_used, uses } = lease;
+    let TokenLease { id, scope, minted, last_used, uses, .. } = lease;
     LeaseStatus {
         id: *id,
         app: scope.app.to_string(),

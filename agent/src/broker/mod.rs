@@ -43,7 +43,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Lease, Reply, TokenCall, TokenReply};
 use ghapp_protocol::remote::{Owner, RepositoryName};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::attempts::Attempts;
 use crate::audit::{Audit, Record};
@@ -240,7 +240,7 @@ impl Broker {
                 Reply::Token(Box::new(TokenReply {
                     lease: Lease {
                         username: TOKEN_USERNAME.to_owned(),
-                        token: minted.token.secret,
+                        token: minted.token.secret.clone(),
                         expires_at: minted.token.expires_at,
                     },
                     id,
@@ -354,10 +354,18 @@ impl Broker {
     fn write(&self, mut record: Record, started: Moment) {
         let elapsed = self.clock.now().boot.saturating_sub(started.boot);
         record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
+        // The usual answer is in the audit log, and not worth a line of the journal for each git command.
+        if record.outcome == HIT {
+            debug!(call = record.call, outcome = HIT, us = record.us, "decided");
+        } else {
+            info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
+        }
         self.audit.record(record);
     }
 }
+
+/// The outcome of a question that was answered from the cache.
+const HIT: &str = "hit";
 
 fn new_record(call: &'static str, caller: &Caller, now: Moment) -> Record {
     Record {

@@ -10,7 +10,7 @@ use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 use super::discover::Meant;
 use super::mint::{Absence, Mint};
 use super::scope::{asked_permissions, asked_set, granted, only_host};
-use super::{Broker, Served, explain};
+use super::{Broker, HIT, Served, explain};
 use crate::audit::Record;
 use crate::config::{Config, MAX_MIN_TTL};
 use crate::lineage;
@@ -214,7 +214,7 @@ impl Broker {
                 if is_due {
                     self.refresh(mint(scope, installation, true), caller);
                 }
-                return Ok(Served { lease, source: "hit" });
+                return Ok(Served { lease, source: HIT });
             }
             if let Some(left) = state.cooling.left(&scope, now) {
                 let next = now.wall.saturating_add(i64::try_from(left.as_secs() + 1).unwrap_or(i64::MAX));

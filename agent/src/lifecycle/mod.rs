@@ -27,6 +27,7 @@ use crate::broker::{Broker, Listening};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 use crate::keystore::{Directories, KeyStores};
+use crate::memory;
 
 pub use detach::{DETACHED_OPTION, Outcome, PATRON_OPTION, detach, leave_session, tell_failure, tell_misplaced};
 
@@ -102,7 +103,7 @@ pub async fn run<S, F>(
 ) -> Result<(), StartupError>
 where
     S: FnOnce(mpsc::Receiver<Listener>, Arc<Broker>, Listening, watch::Sender<bool>) -> F,
-    F: Future<Output = ()>,
+    F: Future<Output = ()> + Send + 'static,
 {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     let activated = activation::take().map_err(StartupError::Activation)?;
@@ -134,20 +135,25 @@ where
     let (listeners, new_listeners) = mpsc::channel(1);
     // There is room for one, and the receiver is in our hand.
     let _ = listeners.try_send(listener);
-    let serving = serve(new_listeners, Arc::clone(&broker), listening, stop.clone());
-    tokio::pin!(serving);
+    // A task of its own: waking the one that the runtime was started with takes a system call, and each connection wakes it.
+    let mut serving = tokio::spawn(serve(new_listeners, Arc::clone(&broker), listening, stop.clone()));
     let is_private = patron.is_some();
     if let Some(patron) = patron {
         tokio::spawn(end_after(patron.ended(), Arc::clone(&broker), stop.clone()));
     }
     let mut leaving = false;
+    let mut minted = broker.minted();
     let mut check = interval(DISPLACED_CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = &mut serving => break,
+            _ = &mut serving => break,
             _ = check.tick() => {
                 broker.lock_if_unused();
+                if minted != broker.minted() {
+                    minted = broker.minted();
+                    memory::give_back();
+                }
                 // Their own timers stand still while the machine sleeps.
                 broker.close_what_is_over();
                 match place.standing() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// How much of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,8 +36,10 @@ impl Level {
 }
 
 /// Permission names with their levels. New names appear at GitHub all the time, so any name is passed through.
+///
+/// Shared, not copied: rules, installations, scopes and tokens all have some, mostly the same, and there may be thousands of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Permissions(BTreeMap<String, Level>);
+pub struct Permissions(Arc<[(Box<str>, Level)]>); // in the order of the names
 
 /// Why a set of permissions makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +66,12 @@ impl Permissions {
 
     /// Makes a set of known names.
     pub fn of<'a>(entries: impl IntoIterator<Item = (&'a str, Level)>) -> Self {
-        Self(entries.into_iter().map(|(name, level)| (name.to_owned(), level)).collect())
+        Self::sorted(entries.into_iter().map(|(name, level)| (name.to_owned(), level)).collect())
+    }
+
+    /// A map is sorted, and has each name once.
+    fn sorted(map: BTreeMap<String, Level>) -> Self {
+        Self(map.into_iter().map(|(name, level)| (name.into_boxed_str(), level)).collect())
     }
 
     /// Takes permissions from a person.
@@ -78,26 +86,26 @@ impl Permissions {
             let level = Level::parse(level).ok_or_else(|| PermissionsError::Level { name: name.to_owned() })?;
             map.insert(name.to_owned(), level);
         }
-        if map.is_empty() { Err(PermissionsError::Empty) } else { Ok(Self(map)) }
+        if map.is_empty() { Err(PermissionsError::Empty) } else { Ok(Self::sorted(map)) }
     }
 
     /// Takes permissions from GitHub's JSON. A level of a future GitHub is left out: what cannot be compared cannot be used.
     pub fn from_github(entries: BTreeMap<String, String>) -> Self {
         let known = |(name, level): (String, String)| Level::parse(&level).map(|level| (name, level));
-        Self(entries.into_iter().filter_map(known).collect())
+        Self::sorted(entries.into_iter().filter_map(known).collect())
     }
 
     /// The level of one permission.
     pub fn level(&self, name: &str) -> Option<Level> {
-        self.0.get(name).copied()
+        let at = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(self.0[at].1)
     }
 
     /// These permissions, each no higher than `granted` has it; what is not granted at all is left out.
     #[must_use]
     pub fn lowered_to(&self, granted: &Self) -> Self {
-        let lower =
-            |(name, level): (&String, &Level)| granted.level(name).map(|limit| (name.clone(), limit.min(*level)));
-        Self(self.0.iter().filter_map(lower).collect())
+        let lower = |(name, level): (&str, Level)| granted.level(name).map(|limit| (name.into(), limit.min(level)));
+        Self(self.iter().filter_map(lower).collect())
     }
 
     /// These permissions, to look only. `workflows` has no such level and nothing to look at: what git reads with is `contents`.
@@ -113,7 +121,7 @@ impl Permissions {
 
     /// Names and levels, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Level)> {
-        self.0.iter().map(|(name, level)| (name.as_str(), *level))
+        self.0.iter().map(|(name, level)| (&**name, *level))
     }
 
     /// As text, for messages and JSON.

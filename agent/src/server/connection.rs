@@ -18,6 +18,8 @@ use crate::model::Exposure;
 
 /// How long a client may take to send its request. It has it ready when it connects.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// Room for a question of git's, with an owner and a repository of the longest names.
+const USUAL_REQUEST: usize = 1024;
 /// How long a client may take to read its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -57,12 +59,30 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
     }
 }
 
+/// Reads one request: in one call, if it is one of git's. What comes behind it is nobody's.
 async fn read(mut stream: &Stream) -> Result<Request, FrameError> {
-    let mut header = [0; frame::HEADER];
-    stream.read_exact(&mut header).await?;
-    let mut body = Zeroizing::new(vec![0; frame::length(header)?]);
-    stream.read_exact(&mut body).await?;
-    frame::decode(&body)
+    let mut bytes = Zeroizing::new(vec![0; USUAL_REQUEST]);
+    let mut filled = 0;
+    while filled < frame::HEADER {
+        filled += some(stream.read(&mut bytes[filled..]).await?)?;
+    }
+    let header = bytes.first_chunk().copied().unwrap_or_default();
+    let end = frame::HEADER + frame::length(header)?;
+    if end > bytes.len() {
+        // Not `resize`, which would leave a copy of a key behind.
+        let mut larger = Zeroizing::new(vec![0; end]);
+        larger[..filled].copy_from_slice(&bytes[..filled]);
+        bytes = larger;
+    }
+    if filled < end {
+        stream.read_exact(&mut bytes[filled..end]).await?;
+    }
+    frame::decode(&bytes[frame::HEADER..end])
+}
+
+/// How much was read; nothing is an end in the middle.
+fn some(count: usize) -> Result<usize, FrameError> {
+    if count == 0 { Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()) } else { Ok(count) }
 }
 
 async fn write(mut stream: &Stream, version: u32, reply: Reply) -> Result<(), FrameError> {

@@ -1,6 +1,7 @@
 //! The tokens that are alive: the one that serves each scope, and those that were replaced and still live at GitHub.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::message::{LeaseId, RequestedBy};
@@ -29,21 +30,23 @@ pub struct Minted {
     pub requested_by: RequestedBy,
     /// When it was minted.
     pub at: Moment,
-    /// When it is to be replaced.
+    /// When it is to be replaced, as it was planned.
     pub refresh: Refresh,
     /// It was minted for a repository that has been renamed, under its old name. Somebody else may take that name any time.
     pub renamed: bool,
 }
 
-/// A live token and its history.
+/// A live token and its history. A copy of it is cheap, and holds no copy of the token: each question gets one.
 #[derive(Debug, Clone)]
 pub struct TokenLease {
     /// Its name for people.
     pub id: LeaseId,
     /// What it reaches and may do.
-    pub scope: TokenScope,
+    pub scope: Arc<TokenScope>,
     /// The token and its origin.
-    pub minted: Minted,
+    pub minted: Arc<Minted>,
+    /// When it is to be replaced.
+    refresh: Refresh,
     /// When it was last handed out.
     pub last_used: Moment,
     /// How often it was handed out.
@@ -51,6 +54,11 @@ pub struct TokenLease {
 }
 
 impl TokenLease {
+    /// When it is to be replaced.
+    pub fn refresh(&self) -> Refresh {
+        self.refresh
+    }
+
     /// Whether the token may be handed out: it has that much life left, and its scope still means what it meant.
     fn serves(&self, at_least: Duration, now: Moment) -> bool {
         let age = now.boot.saturating_sub(self.minted.at.boot);
@@ -75,7 +83,7 @@ impl TokenLease {
 #[derive(Default)]
 pub struct TokenCache {
     leases: BTreeMap<LeaseId, TokenLease>,
-    serving: HashMap<TokenScope, LeaseId>,
+    serving: HashMap<Arc<TokenScope>, LeaseId>,
     by_hash: HashMap<TokenHash, LeaseId>,
     /// Of tokens that serve their scope.
     timers: HashMap<LeaseId, RefreshTimer>,
@@ -107,7 +115,7 @@ impl TokenCache {
     /// Whether a token that serves its scope is to be replaced now. Says yes once.
     pub fn refresh_is_due(&mut self, id: LeaseId, now: Moment) -> bool {
         let Some(lease) = self.leases.get_mut(&id) else { return false };
-        self.serving.get(&lease.scope) == Some(&id) && lease.minted.refresh.is_due(lease.last_used, now)
+        self.serving.get(&lease.scope) == Some(&id) && lease.refresh.is_due(lease.last_used, now)
     }
 
     /// Adds a token that from now on serves its scope. The one it replaces stays listed until it dies.
@@ -122,11 +130,12 @@ impl TokenCache {
         self.last_id += 1;
         let id = LeaseId(self.last_id);
         self.by_hash.insert(minted.token.hash, id);
-        if let Some(replaced) = self.serving.insert(scope.clone(), id) {
+        let (scope, refresh, last_used) = (Arc::new(scope), minted.refresh, minted.at);
+        if let Some(replaced) = self.serving.insert(Arc::clone(&scope), id) {
             self.timers.remove(&replaced);
         }
-        let last_used = minted.at;
-        self.leases.entry(id).or_insert(TokenLease { id, scope, minted, last_used, uses: 0 })
+        let minted = Arc::new(minted);
+        self.leases.entry(id).or_insert(TokenLease { id, scope, minted, refresh, last_used, uses: 0 })
     }
 
     /// Lets a timer run for as long as the token serves its scope.
@@ -171,6 +180,11 @@ impl TokenCache {
     pub fn clear(&mut self) {
         let last_id = self.last_id;
         *self = Self { last_id, ..Self::default() };
+    }
+
+    /// How many tokens there have been.
+    pub fn count(&self) -> u64 {
+        self.last_id
     }
 
     /// The tokens that are alive, in the order of their minting.

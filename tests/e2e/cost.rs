@@ -1,0 +1,135 @@
+//! What the usual way costs, counted and not timed: a helper that is answered from the agent's cache, and the agent that answers.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use ghapp_protocol::message::{Call, Get, Reply};
+use ghapp_protocol::remote::{FullName, Host};
+use ghapp_tests::process::{self, Running};
+use ghapp_tests::tools::{Tool, all_there};
+use ghapp_tests::{Desk, binary};
+
+const STRACE: &[Tool] = &[Tool { program: "strace", package: "strace" }];
+/// By this call our programs begin; what is before it is the loader's and the standard library's.
+const FIRST_CALL: &str = "PR_SET_DUMPABLE";
+/// What the audit log's marker looks like in a request, see `Desk::audit_lines`.
+const MARKER: &str = "marker.invalid";
+/// Questions that are counted.
+const QUESTIONS: usize = 20;
+
+/// How often each system call is in lines of strace's, which begin with it or with a process id.
+fn count<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
+    let mut calls = BTreeMap::new();
+    for line in lines {
+        let call = line.trim_start_matches(|char: char| char.is_ascii_digit() || char == ' ');
+        // Not the ends of calls that were interrupted by another thread's, nor signals and exits.
+        if let Some((name, _)) =
+            call.split_once('(').filter(|_| call.starts_with(|char: char| char.is_ascii_lowercase()))
+        {
+            *calls.entry(name).or_default() += 1;
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_warm_get_connects_writes_and_reads_once_and_opens_no_file() {
+    if !all_there(STRACE) {
+        return;
+    }
+    let desk = Desk::ready();
+    desk.token("acme/web");
+    let trace = desk.path("trace");
+    let mut command = desk.command("strace");
+    command.args(["-qq", "-o"]).arg(&trace).arg(binary("git-credential-ghapp")).arg("get");
+    let request = format!("protocol=https\nhost={}\npath=acme/web.git\n\n", desk.github.host());
+    let answer = process::run(&mut command, request.as_bytes()).ok().stdout();
+    assert!(answer.contains("\npassword=ghs_"), "{answer}");
+
+    let trace = fs::read_to_string(trace).expect("strace wrote it");
+    let (_, ours) = trace.split_once(FIRST_CALL).expect("it hardens itself first");
+    let calls = count(ours.lines().skip(1));
+    let of = |name: &str| calls.get(name).copied().unwrap_or_default();
+    assert_eq!((of("socket"), of("connect"), of("sendto"), of("recvfrom")), (1, 1, 1, 1), "{calls:?}");
+    assert_eq!((of("read"), of("write")), (1, 1), "git's question and git's answer: {calls:?}");
+    let opened: usize = ["open", "openat", "execve", "clone", "clone3", "fork", "vfork"].map(of).iter().sum();
+    assert_eq!(opened, 0, "{calls:?}");
+    // 22 when this was written, memory and the standard library's end among them.
+    let all: usize = calls.values().sum();
+    assert!(all <= 30, "{all}: {calls:?}");
+}
+
+#[test]
+fn an_answer_from_the_cache_touches_no_file_no_keyring_and_no_network() {
+    if !all_there(STRACE) {
+        return;
+    }
+    let desk = Desk::new();
+    let trace = desk.path("trace");
+    let mut command = desk.command("strace");
+    command.args(["-f", "-qq", "-s", "200", "-o"]).arg(&trace).arg(binary("ghapp-agent"));
+    let agent = Running::spawn(command.arg("--foreground"));
+    agent.wait_for_line("listening");
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    desk.token("acme/web");
+    let api = desk.github.calls().len();
+    let host = Host::parse(desk.github.host()).unwrap();
+    let get = Get { host, repository: Some(FullName::parse("acme/web").unwrap()), owners: Vec::new() };
+    desk.audit_lines();
+    for _ in 0..QUESTIONS {
+        assert!(matches!(desk.ask(Call::Get(get.clone())), Ok(Reply::Lease(_))));
+    }
+    let lines = desk.audit_lines();
+    assert!(lines.iter().rev().take(QUESTIONS).all(|line| line.contains("\"hit\"")), "each is in the log: {lines:?}");
+    assert_eq!(desk.github.calls().len(), api);
+    desk.stop_agent();
+    agent.finish().ok();
+
+    let trace = fs::read_to_string(trace).expect("strace wrote it");
+    let asked: Vec<_> = trace.lines().collect();
+    let received = |line: &&str| line.contains("recvfrom(") && line.contains(MARKER);
+    let markers: Vec<_> = (0..asked.len()).filter(|&at| received(&asked[at])).collect();
+    let &[.., from, to] = markers.as_slice() else { panic!("the questions are not between two markers") };
+    let window = &asked[from + 1..to];
+    let thread = |line: &&str| line.split(' ').next().unwrap_or_default().to_owned();
+    let answering = thread(&asked[from]);
+    let (its, others): (Vec<&str>, Vec<&str>) = window.iter().copied().partition(|line| thread(line) == answering);
+
+    let mut calls = count(its.into_iter());
+    // The second marker came the same way.
+    assert_eq!(calls.get("close"), Some(&(QUESTIONS + 1)), "{calls:?}");
+    let allowed = [
+        "accept4",
+        "fcntl",
+        "getsockopt",
+        "geteuid",
+        "recvfrom",
+        "sendto",
+        "epoll_wait",
+        "epoll_ctl",
+        "close",
+        "futex",
+    ];
+    // One for each thing, and two where tokio asks whether there is more. 11 when this was written.
+    let each = calls.values().sum::<usize>() / (QUESTIONS + 1);
+    assert!(each <= 14, "{each} calls for each question: {calls:?}");
+    // The second marker is in the agent's own log; it would be a line for each question otherwise.
+    assert!(calls.remove("write") <= Some(1), "{calls:?}");
+    let more: Vec<_> = calls.keys().filter(|name| !allowed.contains(*name) && !is_memory(name)).collect();
+    assert!(more.is_empty(), "{more:?} in {calls:?}");
+    // What the threads do that write the audit log and wait for keyrings.
+    let calls = count(others.into_iter());
+    let network: Vec<_> = ["socket", "connect", "sendmsg", "sendto", "recvmsg", "execve"]
+        .into_iter()
+        .filter(|name| calls.contains_key(name))
+        .collect();
+    assert!(network.is_empty(), "{network:?} in {calls:?}");
+}
+
+/// Whether a call is the allocator's.
+fn is_memory(name: &str) -> bool {
+    matches!(name, "brk" | "mmap" | "munmap" | "madvise" | "mremap" | "mprotect")
+}
