@@ -2,15 +2,15 @@
 //!
 //! Everything lives in a temporary directory and is gone afterwards; the App's key is kept in the agent's memory.
 
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use ghapp_tests::process::{self, Output};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, build};
 use serde_json::Value;
 
 fn main() -> ExitCode {
-    if !build() {
+    say("Building git-credential-ghapp, ghapp-agent and ghapp ...");
+    if !build::programs() {
         return ExitCode::FAILURE;
     }
     let mut demo = Demo { desk: Desk::new(), decisions: 0, calls: 0, step: 0 };
@@ -27,29 +27,6 @@ fn main() -> ExitCode {
     );
     say("Everything was in a temporary directory and is gone now.");
     ExitCode::SUCCESS
-}
-
-/// Builds the programs that are shown. `cargo run` builds only the demo itself.
-fn build() -> bool {
-    say("Building git-credential-ghapp, ghapp-agent and ghapp ...");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "-p",
-        "git-credential-ghapp",
-        "-p",
-        "ghapp-agent",
-        "--manifest-path",
-    ]);
-    command.arg(manifest);
-    if !cfg!(debug_assertions) {
-        command.arg("--release"); // beside the demo itself, where it looks for them
-    }
-    command.status().is_ok_and(|status| status.success())
 }
 
 struct Demo {

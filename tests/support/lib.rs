@@ -4,6 +4,7 @@
 //! Start reading at [`github::GitHub::start`] and [`sandbox::Sandbox::new`].
 
 pub mod agent;
+pub mod build;
 pub mod desk;
 pub mod git;
 pub mod github;
