@@ -2,6 +2,7 @@
 
 mod browser;
 mod chromium;
+mod first_run;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
