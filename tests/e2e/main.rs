@@ -23,6 +23,8 @@ mod errors;
 mod exec;
 mod extra_sockets;
 mod fresh_tokens;
+#[cfg(target_os = "linux")] // what is told of keyrings and processes is another thing elsewhere
+mod golden;
 mod guarantees;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;
