@@ -4,15 +4,18 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use ghapp_protocol::message::{Call, Erase};
 use ghapp_protocol::remote::Host;
 use ghapp_protocol::token_hash::TokenHash;
-use ghapp_tests::process::Running;
+use ghapp_tests::process::{DEADLINE, Running};
 use ghapp_tests::{Desk, binary};
 use serde_json::Value;
 
@@ -167,4 +170,29 @@ fn the_log_is_shown_to_people_and_scripts() {
     assert_eq!(desk.ghapp(["logs", "--since", "soon"]).status.code(), Some(2));
     desk.stop_agent();
     assert_eq!(desk.ghapp(["logs", "--json", "--app", "acme-bot"]).ok().stdout(), json, "it needs no agent");
+}
+
+#[test]
+fn who_follows_the_log_for_somebody_who_has_gone_ends() {
+    let desk = Desk::ready();
+    // As in `ghapp logs --follow | head -n 1`.
+    let mut command = desk.command(binary("ghapp"));
+    let mut logs = command.args(["logs", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut heading = String::new();
+    BufReader::new(logs.stdout.take().unwrap()).read_line(&mut heading).unwrap();
+    assert!(heading.starts_with("TIME "), "{heading}");
+    assert!(decide(&desk, "after.example"));
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        if let Some(status) = logs.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            logs.kill().unwrap();
+            logs.wait().unwrap();
+            panic!("it goes on for nobody");
+        }
+        thread::yield_now();
+    };
+    assert!(status.success(), "to have seen enough is no failure: {status}");
 }

@@ -33,6 +33,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &Logs) -> Result<(), CliErro
             show(session, arguments, since, &line)?;
         }
         let Some(changes) = &mut changes else { return Ok(()) };
+        if session.output.is_unread() {
+            return Ok(());
+        }
         changes.wait().map_err(cannot_read)?;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use ghapp_protocol::error::ErrorCode;
@@ -102,6 +103,8 @@ pub(super) struct Output {
     /// Whether letters beyond ASCII arrive.
     unicode: bool,
     stage: Stage,
+    /// Whether stdout was closed by whoever read it.
+    unread: AtomicBool,
 }
 
 impl Output {
@@ -128,6 +131,7 @@ impl Output {
             stdout,
             stderr,
             unicode: speaks_unicode(),
+            unread: AtomicBool::new(false),
         }
     }
 
@@ -140,12 +144,19 @@ impl Output {
     pub(super) fn data(&self, text: &str) -> Result<(), CliError> {
         let mut stdout = self.stdout.lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
             // `ghapp leases | head` has seen enough: that is no failure.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::new(ErrorCode::File, format!("cannot write to standard output: {error}")))
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.unread.store(true, Ordering::Relaxed);
+                Ok(())
             }
-            _ => Ok(()),
+            Err(error) => Err(CliError::new(ErrorCode::File, format!("cannot write to standard output: {error}"))),
         }
+    }
+
+    /// Whether something was written that nobody was left to read: a command that goes on by itself ends then.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Writes a line that was asked for.
