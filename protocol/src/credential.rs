@@ -20,6 +20,8 @@ const MAX_LINE: usize = 65_535;
 const MAX_REQUEST: usize = 1024 * 1024;
 /// How much is read from git at once: a usual request fits into one read.
 const CHUNK: usize = 4096;
+/// Room for what git asks; a line that is longer makes more.
+const USUAL: usize = 512;
 
 /// Why a request was refused. Says where, never what: the bytes come from a remote URL that somebody else may have written.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Attributes {
     pub fn read(input: &mut impl Read) -> Result<Self, CredentialError> {
         let mut attributes = Self::default();
         let mut chunk = Zeroizing::new([0; CHUNK]);
-        let mut pending = Zeroizing::new(Vec::with_capacity(CHUNK));
+        let mut pending = Zeroizing::new(Vec::with_capacity(USUAL));
         let mut total = 0;
         loop {
             let count = match input.read(&mut chunk[..]) {

@@ -55,7 +55,7 @@ impl From<io::Error> for FrameError {
 
 /// Turns a message into one buffer, length first, so that it leaves in one write.
 pub fn encode<T: Serialize>(message: &T) -> Result<Zeroizing<Vec<u8>>, FrameError> {
-    let mut buffer = Zeroizing::new(Vec::with_capacity(1024));
+    let mut buffer = Zeroizing::new(Vec::with_capacity(512));
     buffer.extend_from_slice(&[0; HEADER]);
     serde_json::to_writer(Growing(&mut buffer), message)
         .map_err(|error| FrameError::Malformed { column: error.column() })?;

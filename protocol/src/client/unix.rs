@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use super::{CONNECT_TIMEOUT, ClientError, Deadline};
 use crate::frame;
 
-/// Room for an answer to git, with a token many times as long as today's.
-const USUAL_ANSWER: usize = 2048;
+/// Room for an answer to git, with a token of 520 characters and what stands around it.
+const USUAL_ANSWER: usize = 1024;
 
 pub(super) fn exchange(
     path: &Path,
