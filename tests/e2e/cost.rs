@@ -113,7 +113,7 @@ fn an_answer_from_the_cache_touches_no_file_no_keyring_and_no_network() {
         "close",
         "futex",
     ];
-    // One for each thing, and two where tokio asks whether there is more. 11 when this was written.
+    // One for each thing, and two where tokio asks whether there is more. 12 when this was written.
     let each = calls.values().sum::<usize>() / (QUESTIONS + 1);
     assert!(each <= 14, "{each} calls for each question: {calls:?}");
     // The second marker is in the agent's own log; it would be a line for each question otherwise.
