@@ -92,7 +92,7 @@ fn every_flag_of_login_reaches_the_agent() {
         "ca.pem",
         "--name",
         "build",
-        "--store",
+        "--signer",
         "memory",
         "-q",
     ];
@@ -179,6 +179,7 @@ fn a_missing_answer_names_its_flag_and_a_wrong_file_what_it_is() {
         (&["--pem", key.pem.as_str(), "--app-id", "1"], 2, "error[E46]: there is a key or a token on the command line"),
         (&["--pem", "app.pem", "--app-id", "1", "--client-id", "x"], 2, "cannot be used with"),
         (&["--pem", "app.pem", "--app-id", "1", "--store", "cloud"], 2, "invalid value"),
+        (&["--pem", "app.pem", "--app-id", "1", "--signer", "ssh-agent"], 2, "invalid value"),
     ] {
         let arguments = [&["login", "--no-input"], arguments].concat();
         let ended = home.run(&arguments);

@@ -52,7 +52,8 @@ pub(in crate::cli) struct Login {
     #[arg(long, value_parser = app_name)]
     pub(in crate::cli) name: Option<AppName>,
     /// Where to keep the key; credentials-dir takes no --pem, since the service manager has the key [default: keyring]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
+    // The configuration calls it `signer`, since there will be some that keep no key here.
+    #[arg(long, visible_alias = "signer", value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
     pub(in crate::cli) store: Option<String>,
     /// The passphrase for --store encrypted-file, instead of asking for it; - reads standard input
     #[arg(long, value_name = "FILE|-")]
