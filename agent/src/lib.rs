@@ -13,7 +13,8 @@
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
 //!    token patience attempts refused_keys    socket_file
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
-//! 1  model    clock    regular_file    memory   nouns, and what every room may use
+//! 1  model    clock    memory                  nouns, and what every room may use
+//!    regular_file      private_directory
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 
@@ -33,6 +34,7 @@ pub mod model;
 pub mod numbers;
 pub mod patience;
 pub mod policy;
+pub mod private_directory;
 pub mod refused_keys;
 pub mod regular_file;
 pub mod server;

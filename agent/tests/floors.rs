@@ -45,7 +45,7 @@ const NOUNS: u8 = 1;
 /// The floor of a module of the agent. Nothing is on `main`'s: nobody imports it.
 fn floor(module: &str) -> Option<u8> {
     match module {
-        "model" | "clock" | "regular_file" | "memory" => Some(NOUNS),
+        "model" | "clock" | "regular_file" | "private_directory" | "memory" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
         "policy" | "installation" | "numbers" | "patience" | "attempts" | "refused_keys" | "token" | "audit"
         | "config" | "github" | "keystore" | "lineage" | "signer" | "socket_file" => Some(2),

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use ghapp_protocol::endpoint;
 use tracing::warn;
 
+use crate::private_directory;
+
 /// Largest file of the log: about 25,000 decisions. With the older ones the log takes five times as much at most.
 pub const MAX_SIZE: u64 = 8 * 1024 * 1024;
 /// Older files that are kept: `audit.jsonl.1` is the youngest of them.
@@ -151,11 +153,7 @@ pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 /// Makes the directory of the log, private from its first moment.
 pub(super) fn make_directory(path: &Path) -> io::Result<&Path> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
+    private_directory::create(directory)?;
     Ok(directory)
 }
 

@@ -15,6 +15,7 @@ use super::{Config, ConfigError, load, parse};
 pub use values::{Found, set_value, value_of};
 
 use crate::model::{ApiUrl, App, AppName, Fingerprint};
+use crate::private_directory;
 
 /// Why the file was not changed. It then stands as it was.
 #[derive(Debug, thiserror::Error)]
@@ -216,7 +217,7 @@ fn prepare(path: &Path, text: &str) -> io::Result<(NamedTempFile, PathBuf)> {
     // A link, as dotfile managers make them, stays a link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    create_private(directory)?;
+    private_directory::create(directory)?;
     let mut file = NamedTempFile::new_in(directory)?; // 0600: names of organizations are nobody's business
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -224,15 +225,4 @@ fn prepare(path: &Path, text: &str) -> io::Result<(NamedTempFile, PathBuf)> {
         file.as_file().set_permissions(metadata.permissions())?;
     }
     Ok((file, path))
-}
-
-#[cfg(unix)]
-fn create_private(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
-#[cfg(not(unix))]
-fn create_private(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)
 }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{StoreError, stored_form};
 use crate::model::{KeyId, PrivateKey};
-use crate::regular_file;
+use crate::{private_directory, regular_file};
 
 /// Work for one guess of a passphrase, as a power of two: 128 MiB and some tenths of a second (OWASP's Password Storage Cheat Sheet:
 /// at least 2^17 with a block size of 8, which is age's).
@@ -108,7 +108,7 @@ impl KeyFiles {
     }
 
     fn replace(&self, path: &Path, sealed: &[u8]) -> io::Result<()> {
-        create_private(&self.directory)?;
+        private_directory::create(&self.directory)?;
         let mut file = NamedTempFile::new_in(&self.directory)?; // 0600
         file.write_all(sealed)?;
         file.as_file().sync_all()?;
@@ -130,17 +130,6 @@ impl KeyFiles {
             _ => StoreError::Refused(format!("{}: {error}", self.directory.display())),
         }
     }
-}
-
-#[cfg(unix)]
-fn create_private(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
-#[cfg(not(unix))]
-fn create_private(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)
 }
 
 /// Makes a file's new name last. Windows does that with the file.
