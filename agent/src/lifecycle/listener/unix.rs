@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ pub(in super::super) struct Place {
     path: PathBuf,
     state: State,
     lock_path: PathBuf,
-    /// Held for life.
+    /// Held until the process is gone.
     lock: File,
 }
 
@@ -87,10 +88,12 @@ impl Place {
         Ok(listener)
     }
 
-    /// Removes the socket if it is ours.
+    /// Removes the socket if it is ours. The lock is not let go of: the system does that when the process is gone. Until then there
+    /// is an agent, which may still be writing its audit log, and its successor waits.
     pub(in super::super) fn leave(self) {
         if let State::Published(number) = self.state {
             socket_file::remove(&self.path, number);
         }
+        mem::forget(self.lock);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem;
 
 use ghapp_protocol::endpoint::Endpoint;
 use interprocess::local_socket::tokio::Listener;
@@ -16,8 +17,8 @@ use super::{Bound, Standing};
 
 /// The pipe. It disappears with the process.
 pub(in super::super) struct Place {
-    /// Held for life.
-    _lock: File,
+    /// Held until the process is gone.
+    lock: File,
 }
 
 pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File) -> Result<Bound, StartupError> {
@@ -31,7 +32,7 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
         ListenerOptions::new().name(name).security_descriptor(owner_only).create_tokio()
     };
     let listener = create().map_err(|source| StartupError::Listen { endpoint: endpoint.clone(), source })?;
-    Ok(Bound { listener, place: Place { _lock: lock } })
+    Ok(Bound { listener, place: Place { lock } })
 }
 
 /// Whether an agent listens there.
@@ -55,6 +56,8 @@ impl Place {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The pipe goes with the listener.
-    pub(in super::super) fn leave(self) {}
+    /// The pipe goes with the listener, and the lock with the process: until then there is an agent, and its successor waits.
+    pub(in super::super) fn leave(self) {
+        mem::forget(self.lock);
+    }
 }
