@@ -3,7 +3,7 @@
 use ghapp_protocol::error::{ErrorCode, WireError};
 
 use super::explain;
-use crate::keystore::{DEADLINE, StoreError};
+use crate::keystore::{DEADLINE, DERIVATION, StoreError};
 use crate::model::{App, StoreKind};
 
 /// Why a key is not to be had.
@@ -119,14 +119,13 @@ fn missing(why: &str, app: &App) -> WireError {
 }
 
 fn silent(store: StoreKind) -> WireError {
-    let seconds = DEADLINE.as_secs();
     let (cause, hint) = match store {
         StoreKind::EncryptedFile => (
-            format!("it took more than {seconds} seconds to derive a key from the passphrase"),
+            format!("it took more than {} seconds to derive a key from the passphrase", DERIVATION.as_secs()),
             "try again when the machine has less to do",
         ),
         store => (
-            format!("{} did not answer within {seconds} seconds", the(store)),
+            format!("{} did not answer within {} seconds", the(store), DEADLINE.as_secs()),
             "answer its unlock dialog, or restart the keyring, and try again",
         ),
     };

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ghapp_protocol::message::PERSON_ANSWER;
 use ghapp_protocol::secret::Secret;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -31,9 +32,11 @@ use kernel::Kernel;
 use keyring::Keyring;
 use worker::Worker;
 
-/// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays. Deriving a key from
-/// a passphrase takes a tenth of it.
+/// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+/// How long deriving a key from a passphrase may take. It takes a second and always ends, but a machine that is busy enough gives it a
+/// small part of its time, and trying again would only begin anew. A little less than a person's question waits.
+pub const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
 /// How long `status` waits to learn whether there is a keyring.
 const STATE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -189,7 +192,7 @@ impl KeyStores {
 
     async fn save_file(&self, id: &KeyId, key: PrivateKey, passphrase: Secret) -> Result<Saved, StoreError> {
         let plain = key.clone();
-        let sealed = self.ciphers.run(DEADLINE, move |()| encrypted_file::seal(&plain, &passphrase)).await?;
+        let sealed = self.ciphers.run(DERIVATION, move |()| encrypted_file::seal(&plain, &passphrase)).await?;
         let before = self.files.write(id, &sealed)?;
         keep(&mut self.memory().unsealed, id, key);
         Ok(before.map_or(Saved::Now, Saved::InPlaceOf))
@@ -211,7 +214,7 @@ impl KeyStores {
     /// Opens the encrypted file of a key, and keeps nothing of it.
     pub async fn unseal(&self, id: &KeyId, passphrase: &Secret) -> Result<PrivateKey, StoreError> {
         let (sealed, passphrase) = (self.files.read(id)?, passphrase.clone());
-        self.ciphers.run(DEADLINE, move |()| encrypted_file::unseal(&sealed, &passphrase)).await
+        self.ciphers.run(DERIVATION, move |()| encrypted_file::unseal(&sealed, &passphrase)).await
     }
 
     /// Keeps the key of an encrypted file until [`Self::forget`].
