@@ -106,9 +106,9 @@ fn an_agent_that_is_killed_while_it_writes_and_rotates_leaves_whole_lines() {
                 thread::yield_now();
             }
             desk.kill_agent();
-            for client in clients {
-                assert!(client.join().unwrap() > 0);
-            }
+            // One of them may have come only when it was dead.
+            let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+            assert!(answered > 0, "nobody was answered");
         });
         // The next agent goes on behind the last line, and every line is whole.
         desk.ghapp(["agent", "start"]).ok();
@@ -142,6 +142,12 @@ fn decisions_that_cannot_be_written_down_are_told() {
     fs::remove_file(desk.audit_file()).unwrap();
     symlink("/dev/null", desk.audit_file()).unwrap();
     desk.token("acme/web");
+    // It answers first and writes then, so that it notices behind the answer.
+    let deadline = Instant::now() + DEADLINE;
+    while desk.agent().unwrap().audit_error.is_none() {
+        assert!(Instant::now() < deadline, "it notices nothing");
+        thread::yield_now();
+    }
     let status = desk.ghapp(["status"]);
     status.ok().stderr_contains("missing in the audit log: cannot write");
     assert!(desk.ghapp_json(["status"])["audit_error"].as_str().unwrap().contains("audit.jsonl"));

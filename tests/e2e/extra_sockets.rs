@@ -563,10 +563,12 @@ fn who_only_connects_takes_the_places_of_no_other_socket() {
     let pid = desk.agent().unwrap().pid;
     let descriptors = || fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     let before = descriptors();
+    let taken = || descriptors().saturating_sub(before);
     let _idle: Vec<_> = (0..64).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    wait_until("that some are served", || taken() > 0);
     assert_eq!(desk.token("acme/web"), main);
-    let taken = descriptors().saturating_sub(before);
-    assert!((1..=16).contains(&taken), "{taken} connections over the one socket are held open at once");
+    let taken = taken();
+    assert!(taken <= 16, "{taken} connections over the one socket are held open at once");
 }
 
 #[test]

@@ -58,22 +58,32 @@ fn a_token_in_use_is_replaced_ahead_of_its_end() {
     desk.github.token_lifetime(Duration::from_secs(4));
     let first = short_lived(&desk);
     // Nobody asks: the agent does it by itself.
-    desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 2);
+    desk.github.wait_until(|calls| calls.of(Endpoint::Mint) >= 2);
     wait_for_audit(&desk, |line| line["call"] == "refresh" && line["outcome"] == "mint");
     assert_ne!(short_lived(&desk), first);
 }
 
 #[test]
 fn a_refresh_that_fails_keeps_the_valid_token_and_says_so() {
-    let desk = Desk::ready();
+    // It is tried at a moment of its own choice, perhaps so late that nobody can look before the token's end: then once more.
+    while !keeps_the_valid_token(&Desk::ready()) {}
+}
+
+/// Whether a refresh that failed was seen while its token was valid.
+fn keeps_the_valid_token(desk: &Desk) -> bool {
     desk.github.token_lifetime(Duration::from_secs(20));
-    let first = short_lived(&desk);
+    let first = short_lived(desk);
     desk.github.fault(Endpoint::Mint, Fault::bad_gateway(), usize::MAX);
-    wait_for_audit(&desk, |line| {
+    wait_for_audit(desk, |line| {
         line["outcome"].as_str().is_some_and(|outcome| outcome.ends_with("kept the valid token"))
     });
-    assert_eq!(short_lived(&desk), first, "it is still handed out");
+    let again = desk.ghapp(["token", "acme/web", "--min-ttl", "0s", "--json"]);
     assert_eq!(desk.github.mints().len(), 1);
+    if desk.github.mints()[0].expires_at <= desk.github.now() {
+        return false;
+    }
+    assert!(again.ok().stdout().contains(&first), "it is still handed out: {}", again.stdout());
+    true
 }
 
 // rule 34

@@ -16,6 +16,8 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 /// How long the agent waits for a request: who comes behind clients that send none has waited longer than that.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the agent waits when it could not accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that the agent serves at once.
 const AT_ONCE: usize = 64;
 
@@ -78,16 +80,29 @@ fn a_frame_that_is_too_large_is_refused_before_anything_is_kept_of_it() {
 fn clients_that_send_nothing_delay_nobody_and_are_let_go() {
     let desk = Desk::ready();
     desk.token("acme/web");
-    let mut silent: Vec<_> = (0..AT_ONCE - 4).map(|_| connect(&desk)).collect();
-    let mut half = connect(&desk);
-    half.write_all(&[0, 0]).unwrap();
-    let started = Instant::now();
-    assert!(matches!(desk.ask(get(&desk)), Ok(Reply::Lease(_))));
-    assert!(started.elapsed() < READ_TIMEOUT, "it waited for others: {:?}", started.elapsed());
+    let deadline = Instant::now() + process::DEADLINE;
+    let mut silent = loop {
+        let mut silent: Vec<_> = (0..AT_ONCE - 3).map(|_| connect(&desk)).collect();
+        silent[0].write_all(&[0, 0]).unwrap();
+        assert!(matches!(desk.ask(get(&desk)), Ok(Reply::Lease(_))));
+        // Answered before any of them was let go. On a busy machine their time may be over by now: then once more.
+        if silent.iter_mut().all(is_open) {
+            break silent;
+        }
+        assert!(Instant::now() < deadline, "it waits until others are let go");
+    };
     // Nobody has to close them: the agent does.
-    for stream in silent.iter_mut().chain([&mut half]) {
+    for stream in &mut silent {
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0);
     }
+}
+
+/// Whether the other side has neither sent anything nor closed.
+fn is_open(stream: &mut UnixStream) -> bool {
+    stream.set_nonblocking(true).expect("it is a socket");
+    let read = stream.read(&mut [0; 8]);
+    stream.set_nonblocking(false).expect("it is a socket");
+    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 #[test]
@@ -95,18 +110,24 @@ fn a_client_that_does_not_read_its_answer_delays_nobody() {
     let desk = Desk::ready();
     desk.token("acme/web");
     let request = br#"{"v":1,"client":"0.1.0","call":"status"}"#;
-    let deaf: Vec<_> = (0..AT_ONCE - 4)
-        .map(|_| {
-            let mut stream = connect(&desk);
-            stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
-            stream.write_all(request).unwrap();
-            stream
-        })
-        .collect();
-    let started = Instant::now();
-    assert!(matches!(desk.ask(get(&desk)), Ok(Reply::Lease(_))));
-    assert!(started.elapsed() < READ_TIMEOUT, "it waited for others: {:?}", started.elapsed());
-    drop(deaf);
+    let deadline = Instant::now() + process::DEADLINE;
+    loop {
+        let _deaf: Vec<_> = (0..AT_ONCE - 4)
+            .map(|_| {
+                let mut stream = connect(&desk);
+                stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
+                stream.write_all(request).unwrap();
+                stream
+            })
+            .collect();
+        let started = Instant::now();
+        assert!(matches!(desk.ask(get(&desk)), Ok(Reply::Lease(_))));
+        // Something else may have kept the machine busy: then once more.
+        if started.elapsed() < READ_TIMEOUT {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it waits for others: {:?}", started.elapsed());
+    }
 }
 
 #[test]
@@ -135,15 +156,17 @@ fn without_a_free_descriptor_the_agent_waits_and_does_not_spin() {
     desk.token("acme/web");
     let pid = i32::try_from(agent.pid()).ok().and_then(Pid::from_raw);
     let limit = |count| prlimit(pid, Resource::Nofile, Rlimit { current: Some(count), maximum: Some(1024) }).unwrap();
+    let begin = Instant::now();
     limit(32);
     let flood: Vec<_> = (0..60).map(|_| connect(&desk)).collect();
     agent.wait_for_line("a connection could not be accepted");
     // Behind all the others, as soon as the silent ones were let go.
     assert!(desk.agent().is_some());
     drop(flood);
-    // The silent ones are let go in turns of two seconds, with ten attempts a second; a loop that spins makes thousands.
+    // However long it took until the silent ones were let go: a loop that spins makes thousands in a second.
     let attempts = agent.written().matches("a connection could not be accepted").count();
-    assert!(attempts < 300, "{attempts} attempts");
+    let most = begin.elapsed().as_millis() / ACCEPT_PAUSE.as_millis() + 1;
+    assert!(attempts as u128 <= most, "{attempts} attempts where there is time for {most}");
     desk.token("acme/web");
     assert_eq!(desk.github.mints().len(), 1, "the token was kept");
 }

@@ -4,12 +4,14 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use ghapp_tests::github::{Endpoint, Fault};
-use ghapp_tests::process::{self, Output};
+use ghapp_tests::process::{self, DEADLINE, Output};
 use ghapp_tests::secrets::Secrets;
 use ghapp_tests::{Desk, binary};
 
@@ -68,6 +70,20 @@ impl Witness {
         self.ghapp(&[login.as_slice(), &place, &["--store", "memory"]].concat(), pem);
     }
 
+    /// Runs something that succeeds, and for which GitHub keeps these programs waiting until they have been looked at.
+    fn look_at(&mut self, watch: &Watch, programs: &[&str], endpoint: Endpoint, command: &mut Command, input: &[u8]) {
+        let hold = self.desk.github.hold(endpoint);
+        let outcome = thread::scope(|scope| {
+            let running = scope.spawn(|| process::run(command, input));
+            for program in programs {
+                watch.wait_for(program);
+            }
+            hold.release();
+            running.join().expect("it ends")
+        });
+        self.note(outcome.ok());
+    }
+
     fn keep_file(&mut self, file: &Path) {
         let text = fs::read(file).expect("it is there");
         assert!(!text.is_empty(), "{} would prove nothing", file.display());
@@ -82,7 +98,7 @@ impl Witness {
     }
 
     /// Everything that goes right and most of what goes wrong.
-    fn live_through_it(&mut self) {
+    fn live_through_it(&mut self, watch: &Watch) {
         let host = self.desk.github.host().to_owned();
         let (app, pem) = (self.desk.app.app_id.to_string(), self.desk.app.pem().to_owned());
         let other = self.desk.github.create_app("other-bot", "acme");
@@ -104,9 +120,13 @@ impl Witness {
         self.desk.github.fault(Endpoint::AppGet, garbage(401), 1);
         self.log_in(pem.as_bytes(), &app, &host);
         // One that succeeds, and what follows.
-        self.log_in(pem.as_bytes(), &app, &host);
+        let mut login = self.desk.command(binary("ghapp"));
+        login.args(["-v", "login", "--pem", "-"]).args(self.desk.login_flags(&self.desk.app, "memory"));
+        self.look_at(watch, &["login", "ghapp-agent"], Endpoint::AppGet, &mut login, pem.as_bytes());
         self.ghapp(&["setup-git", "--host", &host], b"");
-        assert!(self.git(&["clone", &self.desk.github.clone_url("acme/web")]));
+        let mut clone = self.desk.command("git");
+        clone.args(["clone", &self.desk.github.clone_url("acme/web")]);
+        self.look_at(watch, &["git-remote-https", "git-credential-ghapp"], Endpoint::Mint, &mut clone, b"");
         for arguments in
             [&["status"][..], &["status", "--json"], &["leases"], &["leases", "--json"], &["apps", "--json"]]
         {
@@ -179,21 +199,44 @@ fn garbage(status: u16) -> Fault {
     .with_header("content-type", "application/json; charset=utf-8")
 }
 
-/// The command lines and environments of all processes of the sandbox, looked at all the time while `deeds` are done.
-fn watched(home: &str, deeds: impl FnOnce()) -> Vec<(String, Vec<u8>)> {
-    let (done, end) = mpsc::channel::<()>();
-    thread::scope(|scope| {
-        let watcher = scope.spawn(move || {
-            let mut seen = Vec::new();
-            while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                look_at_processes(home, &mut seen);
-            }
-            seen
+/// The command lines and environments of all processes of the sandbox, looked at all the time.
+#[derive(Default)]
+struct Watch {
+    seen: Mutex<Vec<(String, Vec<u8>)>>,
+    changed: Condvar,
+}
+
+impl Watch {
+    /// Watches while `deeds` are done; returns what was seen.
+    fn during(home: &str, deeds: impl FnOnce(&Watch)) -> Vec<(String, Vec<u8>)> {
+        let watch = Watch::default();
+        let (done, end) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let end = end;
+                while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    look_at_processes(home, &mut watch.seen.lock().expect("looking does not panic"));
+                    watch.changed.notify_all();
+                }
+            });
+            let _done = done; // also when a deed fails
+            deeds(&watch);
         });
-        deeds();
-        drop(done);
-        watcher.join().expect("looking does not panic")
-    })
+        watch.seen.into_inner().expect("looking does not panic")
+    }
+
+    /// Waits until a process of that program has been looked at.
+    fn wait_for(&self, program: &str) {
+        let missing = |seen: &mut Vec<(String, Vec<u8>)>| {
+            let is_it = |(what, line): &(String, Vec<u8>)| {
+                what.starts_with("command") && String::from_utf8_lossy(line).contains(program)
+            };
+            !seen.iter().any(is_it)
+        };
+        let seen = self.seen.lock().expect("looking does not panic");
+        let waited = self.changed.wait_timeout_while(seen, DEADLINE, missing).expect("looking does not panic");
+        assert!(!waited.1.timed_out(), "no process of {program} was seen");
+    }
 }
 
 fn look_at_processes(home: &str, seen: &mut Vec<(String, Vec<u8>)>) {
@@ -217,15 +260,7 @@ fn look_at_processes(home: &str, seen: &mut Vec<(String, Vec<u8>)>) {
 fn nothing_secret_is_logged_printed_or_visible_whatever_goes_wrong() {
     let mut witness = Witness::new();
     let home = witness.desk.home().display().to_string();
-    let processes = watched(&home, || witness.live_through_it());
-    let looked_at = |program: &str| {
-        processes
-            .iter()
-            .any(|(what, bytes)| what.starts_with("command") && String::from_utf8_lossy(bytes).contains(program))
-    };
-    for program in ["ghapp-agent", "git-credential-ghapp", "git-remote-https", "login"] {
-        assert!(looked_at(program), "no process of {program} was seen");
-    }
+    let processes = Watch::during(&home, |watch| witness.live_through_it(watch));
     for file in ["trace.log", "home/.local/state/ghapp/audit.jsonl", "home/.gitconfig"] {
         witness.keep_file(&witness.desk.path(file));
     }

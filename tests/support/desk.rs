@@ -160,7 +160,12 @@ impl Desk {
     /// The agent answers first and writes then, in order. So a question of our own goes behind all others, and its line is
     /// waited for; it is left out here.
     pub fn audit_lines(&self) -> Vec<String> {
-        let read = || std::fs::read_to_string(self.audit_file()).unwrap_or_default();
+        let read = || {
+            let mut log = std::fs::read_to_string(self.audit_file()).unwrap_or_default();
+            // The last line may just be written.
+            log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+            log
+        };
         let marker = TokenHash::of(b"a token that nobody has");
         let host = Host::parse("marker.invalid").expect("it is a host");
         let is_marker = |line: &str| line.contains("\"marker.invalid\"");
