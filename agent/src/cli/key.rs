@@ -5,13 +5,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ghapp_protocol::error::ErrorCode;
-use ghapp_protocol::message::{AddKey, AddedKey, AppStatus, Call, KeyStatus, KeysCall, RemoveKey, RemovedKey, Reply};
+use ghapp_protocol::message::{
+    AddKey, AddedKey, AppStatus, Call, KeyStatus, KeysCall, RemoveKey, RemovedKey, Reply, Status,
+};
 use serde::Serialize;
 
 use super::arguments::{Key, NewKey, Verb, Verify};
 use super::failure::{CliError, LOG_IN};
 use super::json::{self, SCHEMA};
-use super::output::Mark;
+use super::output::{Mark, Output};
 use super::pem::{self, PemSource};
 use super::{Session, apps, passphrase, wording};
 use crate::config;
@@ -163,7 +165,8 @@ fn add(session: &Session<'_>, arguments: NewKey, signs: bool) -> Result<(), CliE
     if delete_pem && source == PemSource::Stdin {
         return Err(CliError::usage("--delete-pem needs a file: --pem FILE"));
     }
-    let app = the_app(session)?;
+    let status = session.agent.status()?;
+    let app = the_app(session, &status)?;
     let store = StoreKind::parse(&app.store);
     if let Some(store) = store.filter(|_| delete_pem) {
         pem::check_lasting(store)?;
@@ -185,13 +188,14 @@ fn add(session: &Session<'_>, arguments: NewKey, signs: bool) -> Result<(), CliE
     let Reply::KeyAdded(added) = session.agent.ask_slow(Call::AddKey(Box::new(call)))? else {
         return Err(session.agent.unexpected());
     };
-    announce(session, &app, &added, signs)?;
-    // Last of all: as long as something can fail, the file may be needed to do it again.
+    session.output.report(&format!("Accepted   for {} by {}", app.name, app.host))?;
+    session.output.report(&wording::stored(&app.name, &added.added.store, Some(&status)))?;
+    // Behind all that can fail: the file may be needed to do it again.
     if delete_pem {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
     }
-    Ok(())
+    announce(session.output, &app, &added, signs)
 }
 
 fn known_passphrase(
@@ -202,12 +206,9 @@ fn known_passphrase(
     passphrase::known(session, file, *source == PemSource::Stdin)
 }
 
-/// What became of the key, and what a person has to do to end a rotation.
-fn announce(session: &Session<'_>, app: &AppStatus, added: &AddedKey, signs: bool) -> Result<(), CliError> {
+/// What the key is used for, and what a person has to do to end a rotation.
+fn announce(output: &Output, app: &AppStatus, added: &AddedKey, signs: bool) -> Result<(), CliError> {
     let AddedKey { added: key, others, page } = added;
-    let output = session.output;
-    output.report(&format!("Accepted   for {} by {}", app.name, app.host))?;
-    output.report(&format!("Stored     in the {}", key.store))?;
     let Some(first) = others.first() else { return Ok(()) };
     if !signs {
         let rank = if key.signing { "signs from now on" } else { "signs when GitHub refuses the one before it" };
@@ -219,8 +220,8 @@ fn announce(session: &Session<'_>, app: &AppStatus, added: &AddedKey, signs: boo
 }
 
 /// The one App that can be meant.
-fn the_app(session: &Session<'_>) -> Result<AppStatus, CliError> {
-    let apps = apps::selected(session, session.agent.status()?.apps)?;
+fn the_app(session: &Session<'_>, status: &Status) -> Result<AppStatus, CliError> {
+    let apps = apps::selected(session, status.apps.clone())?;
     match <[_; 1]>::try_from(apps) {
         Ok([app]) => Ok(app),
         Err(apps) => match apps.first() {

@@ -30,7 +30,9 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
         announce(session, &app)?;
         let found = installing::wait(session, &app, &setup_command(&app.host, &[]))?;
         show(session, &app, &found)?;
-        return wire(session, &arguments, &app, &found);
+        let next = wire(session, &arguments, &app, &found)?;
+        say_next(session, next);
+        return Ok(());
     }
     let source = source(&arguments)?;
     let call = call(session, &arguments, source.as_ref())?;
@@ -39,24 +41,32 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     };
     announce(session, &app)?;
     let installations = installations(session, &app, arguments.setup_git)?;
-    wire(session, &arguments, &app, &installations)?;
-    // Last of all: as long as something can fail, the file may be needed to do it again.
+    let next = wire(session, &arguments, &app, &installations)?;
+    // Behind all that can fail: the file may be needed to do it again.
     if let Some(source) = source
         && (arguments.delete_pem || (asks && wizard::may_delete(&source, store(&arguments))?))
     {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
     }
+    say_next(session, next);
     Ok(())
 }
 
-/// Makes git use the App where it is installed, if that is wanted, or says how.
+/// Ends with the command that is left to do, if there is one.
+fn say_next(session: &Session<'_>, next: Option<String>) {
+    if let Some(command) = next {
+        session.output.talk(&format!("next: {command}"));
+    }
+}
+
+/// Makes git use the App where it is installed, if that is wanted, or returns the command for it.
 fn wire(
     session: &Session<'_>,
     arguments: &arguments::Login,
     app: &AppStatus,
     installations: &[InstallationStatus],
-) -> Result<(), CliError> {
+) -> Result<Option<String>, CliError> {
     let (host, owners) = (&app.host, owners(installations));
     if arguments.setup_git && owners.is_empty() {
         session.output.warning(&format!(
@@ -64,15 +74,14 @@ fn wire(
             app.name,
             setup_command(host, &[])
         ));
-        return Ok(());
+        return Ok(None);
     }
     let wanted = arguments.setup_git
         || (session.asks && !arguments.no_setup_git && !owners.is_empty() && wizard::may_set_up(app, &owners)?);
     if wanted {
-        return setup_git::write_for_owners(host, &owners, session.output);
+        return setup_git::write_for_owners(host, &owners, session.output).map(|()| None);
     }
-    session.output.talk(&format!("next: {}", setup_command(host, &owners)));
-    Ok(())
+    Ok(Some(setup_command(host, &owners)))
 }
 
 /// Where the key comes from; nowhere when its store has it.
@@ -183,22 +192,9 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
     }
     let slug = app.slug.as_deref().unwrap_or(&app.name);
     output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;
-    let place = match store {
-        Some(StoreKind::Memory) => "in the agent's memory, until the agent ends or is locked".to_owned(),
-        Some(StoreKind::EncryptedFile) => "in an encrypted file, open until the agent ends or is locked".to_owned(),
-        Some(StoreKind::Keyutils) => {
-            "in the kernel's keyring, until the machine starts anew or nobody needs it for some days".to_owned()
-        }
-        Some(StoreKind::CredentialsDir) => "by the service manager; nothing was written".to_owned(),
-        // Which keyring that is, when the agent says so: it names the store of the first App.
-        Some(StoreKind::Keyring) | None => match session.agent.status() {
-            Ok(status) if StoreKind::parse(&status.store.kind).is_none() => {
-                format!("in the {} ({})", app.store, status.store.kind)
-            }
-            _ => format!("in the {}", app.store),
-        },
-    };
-    output.report(&format!("Stored     {} {place}", app.name))
+    // Which keyring that is, only the agent can tell. The App is there, whether it does or not.
+    let status = (store == Some(StoreKind::Keyring)).then(|| session.agent.status().ok()).flatten();
+    output.report(&wording::stored(&app.name, &app.store, status.as_ref()))
 }
 
 /// Asks GitHub where the App is installed and lists it. The App is there either way.

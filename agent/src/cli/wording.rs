@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ghapp_protocol::message::Status;
 use ghapp_protocol::remote::RepositoryName;
+
+use crate::model::StoreKind;
 
 /// A number and its noun.
 pub(super) fn count(number: usize, noun: &str) -> String {
@@ -13,6 +16,24 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 /// Tokens that should be dead and are not.
 pub(super) fn left_alive(number: usize) -> String {
     format!("{} could not be revoked at GitHub and will expire within the hour", count(number, "lease"))
+}
+
+/// Where a key of an App was put, and how long it stays there. Which keyring that is, the agent's status may tell.
+pub(super) fn stored(app: &str, store: &str, status: Option<&Status>) -> String {
+    let place = match StoreKind::parse(store) {
+        Some(StoreKind::Memory) => "in the agent's memory, until the agent ends or is locked".to_owned(),
+        Some(StoreKind::EncryptedFile) => "in an encrypted file, open until the agent ends or is locked".to_owned(),
+        Some(StoreKind::Keyutils) => {
+            "in the kernel's keyring, until the machine starts anew or nobody needs it for some days".to_owned()
+        }
+        Some(StoreKind::CredentialsDir) => "by the service manager; nothing was written".to_owned(),
+        // Its own name is there if the first App is in it as well.
+        Some(StoreKind::Keyring) | None => match status.map(|status| &status.store.kind) {
+            Some(kind) if StoreKind::parse(kind).is_none() => format!("in the {store} ({kind})"),
+            _ => format!("in the {store}"),
+        },
+    };
+    format!("Stored     {app} {place}")
 }
 
 /// A key in whose place another one signs.

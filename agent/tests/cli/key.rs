@@ -77,11 +77,11 @@ fn a_new_key_is_handed_over_and_the_way_to_the_end_is_shown() {
         format!(
             "Key        {}\n\
              Accepted   for acme-bot by github.com\n\
-             Stored     in the keyring\n\
+             Stored     acme-bot in the keyring (secret-service)\n\
+             Deleted    new.pem\n\
              Replaces   {OLD}, which signs should GitHub refuse the new one\n\
              Delete it  there: {page}\n\
-             \u{20}          then here: ghapp key remove {OLD} --app acme-bot\n\
-             Deleted    new.pem\n",
+             \u{20}          then here: ghapp key remove {OLD} --app acme-bot\n",
             new.fingerprint
         )
     );

@@ -147,6 +147,17 @@ fn login_can_set_git_up_and_delete_the_file() {
 }
 
 #[test]
+fn the_next_step_is_the_last_line_also_behind_a_deletion() {
+    let (home, key) = (Home::new(), new_key());
+    home.write("app.pem", &key.pem);
+    let agent = home.agent(vec![logged_in(), status(), installations(&[installation(7, "acme")], false)]);
+    let shown = home.shown(&["login", "--pem", "app.pem", "--app-id", "123456", "--delete-pem"]);
+    let end = "Deleted    app.pem\nnext: ghapp setup-git --host github.com --owner acme\n";
+    assert!(shown.ends_with(end), "{shown}");
+    agent.asked();
+}
+
+#[test]
 fn an_app_that_is_installed_nowhere_is_not_wired_host_wide() {
     let (home, key) = (Home::new(), new_key());
     home.write("app.pem", &key.pem);

@@ -83,8 +83,20 @@ impl Home {
         let mut command = self.ghapp(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        // It may refuse its arguments, and be gone before it has read anything.
+        let _ = child.stdin.take().unwrap().write_all(stdin);
         child.wait_with_output().unwrap().into()
+    }
+
+    /// What it says on both streams, in the order in which a terminal would show it.
+    pub(crate) fn shown(&self, arguments: &[&str]) -> String {
+        let (mut shown, screen) = std::io::pipe().unwrap();
+        let mut command = self.ghapp(arguments);
+        let mut child = command.stdout(screen.try_clone().unwrap()).stderr(screen).spawn().unwrap();
+        drop(command); // it has the other end open, too
+        let text = std::io::read_to_string(&mut shown).unwrap();
+        assert!(child.wait().unwrap().success(), "{text}");
+        text
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> Ended {
