@@ -39,7 +39,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Revoke) -> Resul
     if arguments.form.json {
         let failed = failed.iter().map(|(id, error)| Failed { id: *id, reason: &error.message });
         session.output.json(&RevokedOutput { schema: SCHEMA, revoked, unknown, failed: failed.collect() })?;
-    } else {
+    } else if !revoked.is_empty() || (unknown.is_empty() && failed.is_empty()) {
         session.output.report(&format!("revoked {}", wording::count(revoked.len(), "lease")))?;
     }
     for (id, reason) in failed {
