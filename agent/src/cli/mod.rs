@@ -125,7 +125,7 @@ fn run(global: &Global, command: Command, output: &Output) -> Result<ExitCode, C
     // Packages are built where there is no home and no configuration.
     match &command {
         Command::Completion(it) => return manual::completion(it.shell, output).map(|()| ExitCode::SUCCESS),
-        Command::Man(it) => return manual::manual(&it.dir).map(|()| ExitCode::SUCCESS),
+        Command::Man(it) => return manual::manual(&it.dir, output).map(|()| ExitCode::SUCCESS),
         Command::Help(it) => return help::run(it, output).map(|()| ExitCode::SUCCESS),
         _ => {}
     }

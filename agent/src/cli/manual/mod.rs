@@ -18,6 +18,7 @@ pub(super) use topics::{TOPICS, error, topic};
 use super::arguments::Arguments;
 use super::failure::CliError;
 use super::output::Output;
+use super::wording;
 
 /// Command groups whose page would have the name of a page that is written by hand; that one names their subcommands.
 const WRITTEN_GROUPS: &[&str] = &["ghapp-agent"];
@@ -43,29 +44,34 @@ fn with_topics(ghapp: Command) -> Command {
 }
 
 /// Writes all manual pages below `directory`, in the layout that `MANPATH` wants; makes what directories are missing.
-pub(super) fn manual(directory: &Path) -> Result<(), CliError> {
+pub(super) fn manual(directory: &Path, output: &Output) -> Result<(), CliError> {
+    let mut count = 0;
     for page in topics::pages() {
         write(&directory.join(page.path()), page.roff().as_bytes())?;
+        count += 1;
     }
     let mut ghapp = Arguments::command();
     ghapp.build();
-    write_generated(&ghapp, &directory.join("man1"))
+    count += write_generated(&ghapp, &directory.join("man1"))?;
+    output.report(&format!("wrote {} below {}", wording::count(count, "page"), directory.display()))
 }
 
-/// Writes the page of a command and those of its subcommands.
-fn write_generated(command: &Command, directory: &Path) -> Result<(), CliError> {
+/// Writes the page of a command and those of its subcommands. Returns how many these are.
+fn write_generated(command: &Command, directory: &Path) -> Result<usize, CliError> {
     // clap gives groups a `help` of their own; it says what `ghapp help` says.
     let is_extra = |it: &Command| it.is_hide_set() || (it.get_name() == "help" && command.get_name() != "ghapp");
+    let mut count = 0;
     for subcommand in command.get_subcommands().filter(|it| !is_extra(it)) {
-        write_generated(subcommand, directory)?;
+        count += write_generated(subcommand, directory)?;
     }
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     if WRITTEN_GROUPS.contains(&name.as_str()) {
-        return Ok(());
+        return Ok(count);
     }
     let page = render(command, &name);
     let page = page.map_err(|error| CliError::new(ErrorCode::File, format!("cannot render {name}.1: {error}")))?;
-    write(&directory.join(format!("{name}.1")), page.as_bytes())
+    write(&directory.join(format!("{name}.1")), page.as_bytes())?;
+    Ok(count + 1)
 }
 
 fn render(command: &Command, name: &str) -> std::io::Result<String> {
