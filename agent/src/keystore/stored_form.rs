@@ -15,6 +15,7 @@ pub(super) enum Form {
     /// Any bytes.
     Bytes,
     /// Text only, as `KWallet` does behind the Secret Service.
+    #[cfg(any(test, not(any(target_os = "macos", windows))))]
     Text,
 }
 
@@ -33,6 +34,7 @@ const BASE64: &[u8] = b"ghapp:1:b64:";
 pub(super) fn encode(key: &PrivateKey, form: Form) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(DER.len() + key.expose().len() * 2));
     match form {
+        #[cfg(any(test, not(any(target_os = "macos", windows))))]
         Form::Text => {
             let text = Zeroizing::new(STANDARD.encode(key.expose()));
             bytes.extend_from_slice(BASE64);
