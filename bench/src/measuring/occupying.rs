@@ -9,8 +9,8 @@ use ghapp_protocol::message::{Call, Reply, TokenCall};
 use ghapp_protocol::remote::{FullName, RepositoryName};
 use ghapp_tests::Desk;
 
-use crate::programs::Programs;
-use crate::report::{Budget, Report, Row};
+use super::programs::Programs;
+use super::report::{Budget, Report, Row};
 
 /// Tokens that the agent keeps at most.
 const TOKENS: usize = 10_000;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::statistics::{Estimate, Summary};
+use super::statistics::{Estimate, Summary};
 
 /// All rows, in the order of measuring.
 #[derive(Debug, Default, Serialize)]

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use ghapp_tests::{Desk, process};
 
-use crate::programs::Programs;
-use crate::report::{Budget, Report, Row};
-use crate::rounds::{self, Contender};
+use super::programs::Programs;
+use super::report::{Budget, Report, Row};
+use super::rounds::{self, Contender};
 
 /// What every answer with a token has.
 const ANSWERED: Option<&str> = Some("password=");

@@ -11,8 +11,8 @@ use ghapp_tests::Desk;
 use ghapp_tests::desk::GIT_PERMISSIONS;
 use ghapp_tests::github::{AccountKind, Endpoint, Fault, Selection};
 
-use crate::answering::exchange;
-use crate::report::{Budget, Report, Row};
+use super::answering::exchange;
+use super::report::{Budget, Report, Row};
 
 /// Repositories, and owners, that are asked for.
 const EACH: usize = 50;

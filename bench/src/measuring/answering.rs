@@ -13,9 +13,9 @@ use ghapp_protocol::message::{Call, Get, Request};
 use ghapp_protocol::remote::{FullName, Host};
 use ghapp_tests::Desk;
 
-use crate::programs::Programs;
-use crate::report::{Budget, Report, Row};
-use crate::statistics::Summary;
+use super::programs::Programs;
+use super::report::{Budget, Report, Row};
+use super::statistics::Summary;
 
 /// Clients that ask at the same time.
 const CLIENTS: [usize; 3] = [1, 16, 256];
