@@ -205,3 +205,32 @@ fn an_agent_that_nobody_needs_ends_if_it_is_told_so() {
     // The next client starts it again.
     desk.ghapp(["agent", "start"]).ok();
 }
+
+#[test]
+fn an_agent_that_nobody_needs_stays_while_it_holds_a_key_or_is_locked() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.config_file().parent().unwrap()).unwrap();
+    fs::write(desk.config_file(), "[agent]\nidle_exit = \"1s\"\n").unwrap();
+    let start = || {
+        let agent = Running::spawn(desk.command(binary("ghapp-agent")).arg("--foreground"));
+        agent.wait_for_line("listening");
+        agent
+    };
+    let agent = start();
+    desk.log_in("memory").ok();
+    desk.set_up_git();
+    agent.wait_for_line("unused, and stays");
+    desk.token("acme/web");
+    // Without the key it may end.
+    desk.ghapp(["logout"]).ok();
+    agent.wait_for_line("stopped");
+    agent.finish().ok();
+    // The next agent would not be locked.
+    let agent = start();
+    desk.ghapp(["lock"]).ok();
+    agent.wait_for_line("unused, and stays");
+    assert!(desk.agent().unwrap().locked);
+    desk.ghapp(["unlock"]).ok();
+    agent.wait_for_line("stopped");
+    agent.finish().ok();
+}

@@ -44,15 +44,32 @@ impl Broker {
         InUse(self)
     }
 
-    /// Whether nobody has asked for as long as the configuration says. An agent whose memory holds a key stays: the key is
-    /// nowhere else, or somebody would have to give its passphrase again. So does one with exposed sockets, which somebody wanted for
-    /// a time.
-    pub fn is_unused(&self) -> bool {
-        let Some(limit) = self.state().config.agent.idle_exit else { return false };
-        let state = self.activity.state();
-        let unused = state.serving == 0 && self.clock.now().boot.saturating_sub(state.last) >= limit;
-        unused && !self.stores.remembers_any() && self.state().exposures.count() == 0
+    /// Whether it is to go on, after so long without a question as the configuration says.
+    pub fn need(&self) -> Need {
+        let Some(limit) = self.state().config.agent.idle_exit else { return Need::Used };
+        let is_used = {
+            let state = self.activity.state();
+            state.serving > 0 || self.clock.now().boot.saturating_sub(state.last) < limit
+        };
+        if is_used {
+            return Need::Used;
+        }
+        let state = self.state();
+        let keeps = self.stores.remembers_any() || state.locked || state.exposures.count() > 0;
+        if keeps { Need::Keeps } else { Need::Nobody }
     }
+}
+
+/// Who needs the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Somebody asks, or asked a while ago, or it is never to end by itself.
+    Used,
+    /// Nobody asks, but something would end with it. A key in its memory is nowhere else, or somebody would have to give its passphrase
+    /// again. A lock would be undone in silence by the next agent. And exposed sockets were wanted for a time.
+    Keeps,
+    /// It can end.
+    Nobody,
 }
 
 #[cfg(test)]
@@ -60,6 +77,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::Broker;
+    use super::Need;
     use crate::audit::Audit;
     use crate::clock::TestClock;
     use crate::keystore::{Directories, KeyStores};
@@ -75,18 +93,18 @@ mod tests {
             Broker::new(file, stores, Audit::open(temp.path().join("audit.jsonl")).unwrap(), Arc::clone(&clock) as _)
         };
         let (broker, never) = (broker(config), broker(temp.path().join("none.toml")));
-        assert!(!broker.is_unused());
+        assert_eq!(broker.need(), Need::Used);
         clock.pass(600);
-        assert!(broker.is_unused());
+        assert_eq!(broker.need(), Need::Nobody);
         let in_use = broker.in_use();
-        assert!(!broker.is_unused(), "somebody is being served");
+        assert_eq!(broker.need(), Need::Used, "somebody is being served");
         clock.pass(600);
         drop(in_use);
-        assert!(!broker.is_unused(), "somebody was there a moment ago");
+        assert_eq!(broker.need(), Need::Used, "somebody was there a moment ago");
         clock.pass(599);
-        assert!(!broker.is_unused());
+        assert_eq!(broker.need(), Need::Used);
         clock.pass(1);
-        assert!(broker.is_unused());
-        assert!(!never.is_unused(), "by default it stays");
+        assert_eq!(broker.need(), Need::Nobody);
+        assert_eq!(never.need(), Need::Used, "by default it stays");
     }
 }

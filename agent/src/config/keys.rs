@@ -95,7 +95,7 @@ pub const KEYS: &[Key] = &[
         name: "idle_exit",
         default: Some("\"never\""),
         example: "\"never\"",
-        meaning: "End when nobody has asked for so long, such as \"30m\". An agent whose memory holds a key stays.",
+        meaning: "End when nobody has asked for so long, such as \"30m\". An agent that holds a key in memory, or is locked, stays.",
         ..KEY
     },
     Key {

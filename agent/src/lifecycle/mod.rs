@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::audit::Audit;
-use crate::broker::{Broker, Listening};
+use crate::broker::{Broker, Listening, Need};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 use crate::keystore::{Directories, KeyStores};
@@ -141,7 +141,7 @@ where
     if let Some(patron) = patron {
         tokio::spawn(end_after(patron.ended(), Arc::clone(&broker), stop.clone()));
     }
-    let mut leaving = false;
+    let (mut leaving, mut need) = (false, Need::Used);
     let mut minted = broker.minted();
     let mut check = interval(DISPLACED_CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -157,9 +157,14 @@ where
                 // Their own timers stand still while the machine sleeps.
                 broker.close_what_is_over();
                 match place.standing() {
-                    Standing::Ours if !leaving && broker.is_unused() => {
-                        leaving = true;
-                        tokio::spawn(end_after(std::future::ready(()), Arc::clone(&broker), stop.clone()));
+                    Standing::Ours if !leaving => {
+                        let before = std::mem::replace(&mut need, broker.need());
+                        if need == Need::Nobody {
+                            leaving = true;
+                            tokio::spawn(end_after(std::future::ready(()), Arc::clone(&broker), stop.clone()));
+                        } else if need == Need::Keeps && before != need {
+                            info!("unused, and stays: a key in its memory, a lock or an exposed socket would end with it");
+                        }
                     }
                     Standing::Ours => {}
                     Standing::Unmarked => match place.mark_again() {
