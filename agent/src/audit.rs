@@ -22,7 +22,8 @@ pub use reading::{Changes, Reading};
 use trail::{Appended, Trail};
 pub use trail::{KEPT, MAX_SIZE};
 
-/// Lines that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out.
+/// Lines that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out. The queue's
+/// places are there from the start, so there are pointers in them, not records of 400 bytes.
 const QUEUE: usize = 4096;
 
 /// One decision.
@@ -85,7 +86,7 @@ pub struct Record {
 
 /// Where decisions are written.
 pub struct Audit {
-    sender: Option<SyncSender<Record>>,
+    sender: Option<SyncSender<Box<Record>>>,
     thread: Option<JoinHandle<()>>,
     lost: Arc<Lost>,
 }
@@ -119,7 +120,7 @@ impl Audit {
     fn over(mut trail: Trail, path: PathBuf) -> io::Result<Self> {
         let lost = Arc::new(Lost::default());
         let tally = Arc::clone(&lost);
-        let (sender, receiver) = mpsc::sync_channel::<Record>(QUEUE);
+        let (sender, receiver) = mpsc::sync_channel::<Box<Record>>(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             for record in receiver {
                 let outcome = append(&mut trail, &record).and_then(|appended| match appended {
@@ -143,7 +144,7 @@ impl Audit {
     pub fn record(&self, record: Record) {
         if let Some(sender) = &self.sender {
             // The thread lives as long as the sender, unless it panicked.
-            if sender.send(record).is_err() {
+            if sender.send(Box::new(record)).is_err() {
                 self.lost.add("its thread has ended".to_owned());
             }
         }
