@@ -10,32 +10,79 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
+/// What the C libraries align every block to, at the least (`max_align_t`), where this agent runs.
+const ALIGNED: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
+
 /// The system's allocator, which wipes what it takes back.
 ///
 /// It costs a `memset` per deallocation, and growing a large buffer copies it; nothing that can be seen beside a system call.
+///
+/// What has to be aligned to more, as every task of tokio's has, is a common block with room to move in. glibc's `memalign` would
+/// cut such a block to size: the hole that it leaves is too small for the next one to be cut from, and thousands of mints left
+/// thousands of holes behind.
 #[derive(Debug, Default)]
 pub struct WipingAllocator;
 
-// SAFETY: every block comes from `System` and goes back to it with the layout that it was asked for with. `realloc` is the
-// trait's own: it allocates, copies and deallocates, and so wipes the old block.
+/// The common block for one that has to be aligned to more; none if no memory is as large.
+fn roomy(layout: Layout) -> Option<Layout> {
+    Layout::from_size_align(layout.size().checked_add(layout.align())?, ALIGNED).ok()
+}
+
+/// The bytes before an aligned block, which say how far into its common block it begins.
+const NOTE: usize = size_of::<usize>();
+
+// SAFETY: every block, or the common one around it, comes from `System` and goes back to it with the layout that it was asked for
+// with. `realloc` is the trait's own: it allocates, copies and deallocates, and so wipes the old block.
 unsafe impl GlobalAlloc for WipingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are the ones that `System` needs.
-        unsafe { System.alloc(layout) }
+        if layout.align() <= ALIGNED {
+            // SAFETY: the caller's promises are the ones that `System` needs.
+            return unsafe { System.alloc(layout) };
+        }
+        let Some(room) = roomy(layout) else { return std::ptr::null_mut() };
+        // SAFETY: it is larger than nothing. The offset is at most the alignment, so behind it there is room for the block; and at
+        // least `ALIGNED`, since the alignment and the common block's address are multiples of that, so before it there is room
+        // for the note.
+        unsafe {
+            let common = System.alloc(room);
+            if common.is_null() {
+                return common;
+            }
+            let offset = layout.align() - common.addr() % layout.align();
+            let block = common.add(offset);
+            block.sub(NOTE).cast::<[u8; NOTE]>().write(offset.to_ne_bytes());
+            block
+        }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the same.
-        unsafe { System.alloc_zeroed(layout) }
+        if layout.align() <= ALIGNED {
+            // SAFETY: the same.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // SAFETY: the caller's promises are the ones that `alloc` needs, and what it gives has that size.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the block is as large as its layout says, and nobody else looks at it any more. Once it is written it is
-        // initialized; the barrier keeps the compiler from leaving out writes that nothing reads.
+        // initialized; the barrier keeps the compiler from leaving out writes that nothing reads. The note before one that is
+        // aligned to more is as `alloc` wrote it.
         unsafe {
             block.write_bytes(0, layout.size());
             zeroize::optimization_barrier(std::slice::from_raw_parts(block, layout.size()));
-            System.dealloc(block, layout);
+            if layout.align() <= ALIGNED {
+                System.dealloc(block, layout);
+            } else if let Some(room) = roomy(layout) {
+                let offset = usize::from_ne_bytes(block.sub(NOTE).cast::<[u8; NOTE]>().read());
+                System.dealloc(block.sub(offset), room);
+            }
         }
     }
 }
@@ -92,5 +139,39 @@ mod tests {
             assert_eq!(std::slice::from_raw_parts(zeroed, 64), [0; 64]);
             System.dealloc(zeroed, layout);
         }
+    }
+
+    #[test]
+    fn a_block_is_aligned_as_it_was_asked_for_and_its_own() {
+        for align in [1, 16, 32, 128, 4096] {
+            for size in [1, 127, 128, 8200] {
+                let layout = Layout::from_size_align(size, align).unwrap();
+                // SAFETY: each block is used within its layout and given back once.
+                unsafe {
+                    let blocks: [_; 8] = std::array::from_fn(|_| WipingAllocator.alloc(layout));
+                    for (number, block) in (1..).zip(blocks) {
+                        assert_eq!(block.addr() % align, 0, "{layout:?}");
+                        block.write_bytes(number, size);
+                    }
+                    for (number, block) in (1..).zip(blocks) {
+                        assert!(
+                            std::slice::from_raw_parts(block, size).iter().all(|byte| *byte == number),
+                            "{layout:?}"
+                        );
+                        WipingAllocator.dealloc(block, layout);
+                    }
+                    let zeroed = WipingAllocator.alloc_zeroed(layout);
+                    assert!(std::slice::from_raw_parts(zeroed, size).iter().all(|byte| *byte == 0), "{layout:?}");
+                    WipingAllocator.dealloc(zeroed, layout);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_memory_is_as_large_as_a_block_that_fills_all_of_it() {
+        let layout = Layout::from_size_align(isize::MAX.unsigned_abs() & !127, 128).unwrap();
+        // SAFETY: the layout is larger than nothing.
+        assert!(unsafe { WipingAllocator.alloc(layout) }.is_null());
     }
 }
