@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_set_has_numbers_once_each_of_its_repositories_has_one() {
         let mut numbers = Numbers::default();
-        let both = scope(1, RepositorySet::Named(vec![name("api"), name("web")]));
+        let both = scope(1, RepositorySet::Named([name("api"), name("web")].into()));
         numbers.learn(&both, &[(name("web"), 7)]);
         assert_eq!(numbers.of(&both), None);
         assert_eq!(numbers.of(&scope(1, RepositorySet::One(name("web")))), Some(vec![7]));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +48,11 @@ impl std::error::Error for RemoteError {}
 /// A host as it stands in a remote URL: lower-case, with the port unless it is 443.
 ///
 /// Two hosts are the same only when all of it is equal; there is no suffix or prefix match anywhere (CVE-2024-53858).
+///
+/// A clone is another hand on the same text, as with the names below: an agent has thousands of tokens for one host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Host(String);
+pub struct Host(Arc<str>);
 
 impl Host {
     /// Parses `NAME` or `NAME:PORT`.
@@ -69,8 +72,8 @@ impl Host {
         }
         let name = name.to_ascii_lowercase();
         Ok(Self(match port {
-            None | Some(HTTPS_PORT) => name,
-            Some(port) => format!("{name}:{port}"),
+            None | Some(HTTPS_PORT) => name.into(),
+            Some(port) => format!("{name}:{port}").into(),
         }))
     }
 
@@ -111,7 +114,7 @@ impl TryFrom<String> for Host {
 
 impl From<Host> for String {
     fn from(host: Host) -> Self {
-        host.0
+        host.0.as_ref().to_owned()
     }
 }
 
@@ -127,13 +130,13 @@ macro_rules! case_insensitive_name {
         $(#[$doc])*
         #[derive(Debug, Clone, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Parses the name by GitHub's grammar.
             pub fn parse(text: &str) -> Result<Self, RemoteError> {
                 let accepts: fn(&str) -> bool = $accepts;
-                if accepts(text) { Ok(Self(text.to_owned())) } else { Err($error) }
+                if accepts(text) { Ok(Self(text.into())) } else { Err($error) }
             }
 
             /// The name as it was spelled.
@@ -181,7 +184,7 @@ macro_rules! case_insensitive_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 

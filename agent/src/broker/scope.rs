@@ -77,7 +77,7 @@ pub(super) fn asked_set(
     match (names.len(), &grant.reach) {
         (1, Reach::Installation) if call.repositories.is_empty() => Ok(RepositorySet::Installation),
         (1, _) => Ok(RepositorySet::One(names.remove(0))),
-        (2..=MAX_NAMED, _) => Ok(RepositorySet::Named(names)),
+        (2..=MAX_NAMED, _) => Ok(RepositorySet::Named(names.into())),
         _ => Err(WireError::new(ErrorCode::Usage, format!("one token can name at most {MAX_NAMED} repositories"))),
     }
 }

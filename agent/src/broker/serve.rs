@@ -70,7 +70,7 @@ impl Broker {
             (Reach::Installation, _) => RepositorySet::Installation,
             (Reach::Named(names), Some(name)) => RepositorySet::part_of(names, name)
                 .ok_or_else(|| ours(explain::outside_named_set(owner, name, grant.rule.as_deref())))?,
-            (Reach::Named(names), None) if names.len() <= MAX_NAMED => RepositorySet::Named(names.clone()),
+            (Reach::Named(names), None) if names.len() <= MAX_NAMED => RepositorySet::Named(names.as_slice().into()),
             // Which token is meant, only the repository could tell.
             (Reach::Requested | Reach::Named(_), None) => return Err(explain::path_missing(host)),
         };

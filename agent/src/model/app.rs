@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ghapp_protocol::remote::Host;
 
 use super::{ApiUrl, Fingerprint, InstallationId, KeyId, KeyPlace};
 
-/// The nickname of an App in the configuration.
+/// The nickname of an App in the configuration. A clone is another hand on the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AppName(String);
+pub struct AppName(Arc<str>);
 
 /// A nickname that would be hard to type, to quote or to tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ impl AppName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NameError)
         }

@@ -104,6 +104,9 @@ impl Permissions {
     /// These permissions, each no higher than `granted` has it; what is not granted at all is left out.
     #[must_use]
     pub fn lowered_to(&self, granted: &Self) -> Self {
+        if self.iter().all(|(name, level)| granted.level(name).is_some_and(|limit| limit >= level)) {
+            return self.clone(); // the usual case, and nothing is copied
+        }
         let lower = |(name, level): (&str, Level)| granted.level(name).map(|limit| (name.into(), limit.min(level)));
         Self(self.iter().filter_map(lower).collect())
     }

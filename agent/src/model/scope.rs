@@ -12,7 +12,7 @@ pub enum RepositorySet {
     /// One.
     One(RepositoryName),
     /// Several, sorted, none twice.
-    Named(Vec<RepositoryName>),
+    Named(Box<[RepositoryName]>),
     /// All of the installation, because a rule says so.
     Installation,
 }
@@ -25,7 +25,7 @@ impl RepositorySet {
     /// same, so that all their members share a token. `None` when the repository is not listed.
     pub fn part_of(listed: &[RepositoryName], repository: &RepositoryName) -> Option<Self> {
         let at = listed.binary_search(repository).ok()?;
-        listed.chunks(MAX_NAMED).nth(at / MAX_NAMED).map(|part| Self::Named(part.to_vec()))
+        listed.chunks(MAX_NAMED).nth(at / MAX_NAMED).map(|part| Self::Named(part.into()))
     }
 
     /// The names to ask GitHub for; `None` for the whole installation.
