@@ -3,14 +3,13 @@
 //! Reads a few small files, so it is asked when a token is minted, or when git did not name the repository, and not on the usual
 //! way to a cached token.
 
-use ghapp_protocol::message::RequestedBy;
 use ghapp_protocol::remote::{FullName, Host, Remote};
 
 use crate::model::Caller;
 
-/// Describes the process that asked.
-pub fn describe(caller: &Caller) -> RequestedBy {
-    RequestedBy { pid: caller.pid, exe: caller.pid.and_then(platform::lineage) }
+/// The program that asked and, where they can be seen, the programs that started it, nearest first.
+pub fn describe(caller: &Caller) -> Option<String> {
+    caller.pid.and_then(platform::lineage)
 }
 
 /// Whether git positively only fetches: the nearest git command above the asking process that says what it does is one that

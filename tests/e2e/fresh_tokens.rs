@@ -64,6 +64,24 @@ fn a_token_in_use_is_replaced_ahead_of_its_end() {
 }
 
 #[test]
+fn a_renewal_waits_neither_for_a_later_one_nor_for_one_under_way() {
+    let desk = Desk::ready();
+    desk.token("acme/web"); // its time comes in half an hour
+    desk.github.token_lifetime(Duration::from_secs(4));
+    for permissions in ["contents=read", "contents=write"] {
+        desk.ghapp(["token", "acme/api", "--min-ttl", "0s", "--permissions", permissions]).ok();
+    }
+    let hold = desk.github.hold(Endpoint::Mint);
+    desk.github.wait_until(|calls| calls.of(Endpoint::Mint) >= 5);
+    hold.release();
+    let replaced = || desk.audit().iter().filter(|line| line["call"] == "refresh" && line["outcome"] == "mint").count();
+    let deadline = Instant::now() + DEADLINE;
+    while replaced() < 2 {
+        assert!(Instant::now() < deadline, "{} of 2", replaced());
+    }
+}
+
+#[test]
 fn a_refresh_that_fails_keeps_the_valid_token_and_says_so() {
     // It is tried at a moment of its own choice, perhaps so late that nobody can look before the token's end: then once more.
     while !keeps_the_valid_token(&Desk::ready()) {}

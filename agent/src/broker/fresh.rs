@@ -1,31 +1,36 @@
 //! What happens to a token around its mint: it is proved at the git front before git gets it, and replaced ahead of its end.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::message::LeaseId;
-use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
-use tokio::time::{Instant, sleep, timeout_at};
+use ghapp_protocol::remote::FullName;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::mint::Mint;
 use super::{Broker, new_record};
 use crate::github::{Front, GitHubError};
-use crate::model::{Caller, InstallationId, InstallationToken, TokenScope};
-use crate::token::RefreshTimer;
+use crate::model::{Caller, InstallationToken, TokenScope};
+use crate::token::{Successor, TokenLease};
 
 /// How long a fresh token may take to reach the git front. Longer delays are rare, and git waits meanwhile.
 const PROOF: Duration = Duration::from_secs(3);
 /// The pause before the front is asked again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a token's successor needs besides its scope.
-struct Successor {
-    owner: Owner,
-    pinned: Option<InstallationId>,
-    min_ttl: Duration,
-    for_git: Option<RepositoryName>,
-    caller: Caller,
+/// A token whose time has come, without the token itself: when somebody locks the agent it must not be kept here.
+struct Renewal {
+    id: LeaseId,
+    scope: Arc<TokenScope>,
+    successor: Successor,
+}
+
+impl Renewal {
+    fn of(lease: &TokenLease) -> Self {
+        Self { id: lease.id, scope: Arc::clone(&lease.scope), successor: lease.minted.successor.clone() }
+    }
 }
 
 impl Broker {
@@ -58,37 +63,49 @@ impl Broker {
         }
     }
 
-    /// Sees to it that the token of a scope in use is replaced in time.
-    pub(super) fn refresh_in_time(self: &Arc<Self>, mint: Mint, id: LeaseId, caller: Caller) {
+    /// Sees to it that a token is replaced in time if it is in use then.
+    pub(super) fn refresh_in_time(&self, id: LeaseId) {
+        let comes_first = self.state().tokens.plan_renewal(id);
+        if comes_first {
+            self.renewal_comes_first.notify_one();
+        }
+    }
+
+    /// Replaces tokens in use ahead of their end, for as long as the agent runs. One task waits for all of them, since there may
+    /// be thousands; each replacement is a task of its own.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        loop {
+            let (due, left) = self.renewals();
+            for renewal in due {
+                tokio::spawn(Arc::clone(&self).renew(renewal));
+            }
+            let comes_first = self.renewal_comes_first.notified();
+            match left {
+                // A hint only: it stops while the machine sleeps. The next question looks as well.
+                Some(left) => drop(timeout(left, comes_first).await),
+                None => comes_first.await,
+            }
+        }
+    }
+
+    /// What is to be replaced now, and how long it is until the next one is.
+    fn renewals(&self) -> (Vec<Renewal>, Option<Duration>) {
         let now = self.clock.now();
-        let left = self.state().tokens.get(id).map(|lease| lease.refresh().left(now));
-        let Some(left) = left else { return };
-        let broker = Arc::clone(self);
-        // Thousands of them may wait, so they keep what cannot be found again, and no more.
-        let Mint { owner, pinned, min_ttl, for_git, .. } = mint;
-        let next = Box::new(Successor { owner, pinned, min_ttl, for_git, caller });
-        // A hint only: it stops while the machine sleeps. The next question looks as well.
-        let timer = tokio::spawn(async move {
-            sleep(left).await;
-            Box::pin(broker.renew(id, *next)).await;
-        });
-        self.state().tokens.keep_timer(id, RefreshTimer::of(timer));
+        let mut state = self.state();
+        let due = iter::from_fn(|| state.tokens.take_renewal(now).map(Renewal::of)).collect();
+        (due, state.tokens.next_renewal(now))
     }
 
     /// Replaces a token whose time has come, for the App and the installation as they are known by now.
-    async fn renew(self: Arc<Self>, id: LeaseId, next: Successor) {
-        let scope = {
-            let mut state = self.state();
-            let is_due = state.tokens.refresh_is_due(id, self.clock.now());
-            state.tokens.get(id).filter(|_| is_due).map(|lease| Arc::clone(&lease.scope))
-        };
-        let Some(scope) = scope else { return };
-        let Successor { owner, pinned, min_ttl, for_git, caller } = next;
+    async fn renew(self: Arc<Self>, renewal: Renewal) {
+        let Renewal { id, scope, successor } = renewal;
+        let Successor { owner, pinned, min_ttl, for_git, caller } = successor;
         let config = Arc::clone(&self.state().config);
         let Some(app) = config.app(&scope.app) else { return };
         // Whoever asks next learns more, and whether it matters.
         let Ok(Some(installation)) = self.installation_of(app, &owner, pinned).await else { return };
-        if installation.id != scope.installation {
+        // Meanwhile it may have been refused, revoked or replaced.
+        if installation.id != scope.installation || !self.state().tokens.is_serving(id) {
             return;
         }
         let (app, scope) = (app.clone(), TokenScope::clone(&scope));

@@ -6,7 +6,7 @@ use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{
-    AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, Status, StoreStatus,
+    AppStatus, InstallationStatus, InstallationsCall, LeaseId, LeaseStatus, Reply, RequestedBy, Status, StoreStatus,
 };
 
 use super::ask::pending;
@@ -164,7 +164,7 @@ fn lease_status(lease: &TokenLease) -> LeaseStatus {
         id: *id,
         app: scope.app.to_string(),
         host: scope.host.clone(),
-        account: minted.account.clone(),
+        account: Installation::name_of(minted.account.as_ref()),
         installation_id: scope.installation.0,
         repositories: scope.repositories.names().map(<[_]>::to_vec),
         permissions: minted.token.permissions.to_map(),
@@ -173,7 +173,10 @@ fn lease_status(lease: &TokenLease) -> LeaseStatus {
         last_used_at: last_used.wall,
         uses: *uses,
         hashed_token: minted.token.hash,
-        requested_by: minted.requested_by.clone(),
+        requested_by: RequestedBy {
+            pid: minted.successor.caller.pid,
+            exe: minted.program.as_deref().map(str::to_owned),
+        },
         label: scope.exposure.as_ref().map(|id| id.label.clone()),
     }
 }

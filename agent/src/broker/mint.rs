@@ -16,7 +16,7 @@ use crate::github::GitHubError;
 use crate::installation::Remembered;
 use crate::lineage;
 use crate::model::{App, Caller, Installation, InstallationId, TokenScope};
-use crate::token::{Minted, Refresh, Role, TokenLease};
+use crate::token::{Minted, Refresh, Role, Successor, TokenLease};
 
 /// How long a repository is believed not to be part of an installation. Short, as for owners.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
@@ -43,6 +43,17 @@ pub(super) struct Mint {
     pub(super) for_git: Option<RepositoryName>,
     /// Mint although there is a token: it is replaced ahead of its end.
     pub(super) ahead: bool,
+}
+
+impl Mint {
+    /// What the next mint for its scope needs, for whom this one is.
+    fn successor(&self, caller: &Caller) -> Successor {
+        // Both say the same, and the installation's name is there for all of its tokens.
+        let account = self.installation.account.as_ref();
+        let owner = account.filter(|account| account.as_str() == self.owner.as_str()).unwrap_or(&self.owner).clone();
+        let (pinned, min_ttl, for_git) = (self.pinned, self.min_ttl, self.for_git.clone());
+        Successor { owner, pinned, min_ttl, for_git, caller: caller.clone() }
+    }
 }
 
 /// GitHub's recent word that a repository is not part of an installation.
@@ -158,7 +169,7 @@ impl Broker {
         if let Some(lease) = at_hand.filter(|_| !mint.ahead) {
             return Ok(lease);
         }
-        let requested_by = lineage::describe(caller);
+        let program = lineage::describe(caller);
         let narrowed = match self.ask_for_token(&mint, caller).await? {
             // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
             Err(GitHubError::NotFound) => {
@@ -180,12 +191,13 @@ impl Broker {
         let at = self.clock.now();
         let life = token.expires_at.saturating_sub(at.wall);
         let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, ask::chance());
-        let account = mint.installation.account_name();
         let kept = {
             let mut state = self.state();
             // Nobody may have the token of an App that was removed meanwhile, or one that comes behind a lock.
             state.keeps_token(&mint.app, &mint.scope).then(|| {
-                let minted = Minted { token: token.clone(), account, requested_by, at, refresh, renamed };
+                let (account, program) = (mint.installation.account.clone(), program.map(Into::into));
+                let (token, successor) = (token.clone(), mint.successor(caller));
+                let minted = Minted { token, account, program, successor, at, refresh, renamed };
                 state.tokens.put(mint.scope.clone(), minted).clone()
             })
         };
@@ -202,7 +214,7 @@ impl Broker {
             // It is listed, for it lives, and may do for somebody who asks for less.
             return Err(explain::too_short(&mint.app, life, least));
         }
-        self.refresh_in_time(mint, minted.id, caller.clone());
+        self.refresh_in_time(minted.id);
         Ok(minted)
     }
 

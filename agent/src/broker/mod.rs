@@ -42,7 +42,7 @@ use ghapp_protocol::TOKEN_USERNAME;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Lease, Reply, TokenCall, TokenReply};
 use ghapp_protocol::remote::{Owner, RepositoryName};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tracing::{debug, info};
 
 use crate::attempts::Attempts;
@@ -79,6 +79,8 @@ pub struct Broker {
     mints: Flights<MintKey, Result<TokenLease, WireError>>,
     listings: Flights<(AppName, InstallationId), Result<Reached, WireError>>,
     introductions: Flights<AppName, Result<User, WireError>>,
+    /// A token is to be replaced before all others that wait for that.
+    renewal_comes_first: Notify,
 }
 
 /// What changes. Locked for moments only, never across an await.
@@ -195,6 +197,7 @@ impl Broker {
             mints: Flights::default(),
             listings: Flights::default(),
             introductions: Flights::default(),
+            renewal_comes_first: Notify::new(),
         }
     }
 
@@ -380,7 +383,7 @@ fn new_record(call: &'static str, caller: &Caller, now: Moment) -> Record {
 fn note(record: &mut Record, served: &Served) {
     let Served { lease, source } = served;
     (*source).clone_into(&mut record.outcome);
-    record.program = (*source == "mint").then(|| lease.minted.requested_by.exe.clone()).flatten();
+    record.program = lease.minted.program.as_deref().filter(|_| *source == "mint").map(str::to_owned);
     record.installation_id = Some(lease.scope.installation.0);
     record.repositories = Some(match lease.scope.repositories.names() {
         Some(names) => names.iter().map(RepositoryName::as_str).collect(),

@@ -123,6 +123,7 @@ where
     let stores = KeyStores::new(directories);
     let broker = Arc::new(Broker::new(config_file, stores, audit, Arc::new(SystemClock)));
     signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
+    tokio::spawn(Arc::clone(&broker).keep_fresh());
     #[cfg(target_os = "linux")]
     if broker.locks_with_screen() {
         screen_lock::watch(Arc::clone(&broker));

@@ -57,6 +57,11 @@ pub struct Installation {
 impl Installation {
     /// The account's name, for people.
     pub fn account_name(&self) -> String {
-        self.account.as_ref().map_or_else(|| "an enterprise".to_owned(), ToString::to_string)
+        Self::name_of(self.account.as_ref())
+    }
+
+    /// What an installation's account is called, for people.
+    pub fn name_of(account: Option<&Owner>) -> String {
+        account.map_or_else(|| "an enterprise".to_owned(), ToString::to_string)
     }
 }

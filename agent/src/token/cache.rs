@@ -1,92 +1,31 @@
 //! The tokens that are alive: the one that serves each scope, and those that were replaced and still live at GitHub.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghapp_protocol::message::{LeaseId, RequestedBy};
+use ghapp_protocol::message::LeaseId;
 use ghapp_protocol::remote::Host;
 use ghapp_protocol::token_hash::TokenHash;
 
 use crate::clock::Moment;
-use crate::model::{ExposureId, InstallationToken, TokenScope};
+use crate::model::{ExposureId, Permissions, TokenScope};
 
-use super::{Refresh, RefreshTimer};
+use super::repeated::Repeated;
+use super::{Minted, Refresh, TokenLease};
 
 /// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
 const MAX_TOKENS: usize = 10_000;
-
-/// How long an old name is believed to mean the renamed repository.
-const RENAMED_FOR: Duration = Duration::from_secs(10 * 60);
-
-/// A token that has just been minted, with what its lease says.
-#[derive(Debug, Clone)]
-pub struct Minted {
-    /// The token.
-    pub token: InstallationToken,
-    /// The account that its installation belongs to.
-    pub account: String,
-    /// Who asked first.
-    pub requested_by: RequestedBy,
-    /// When it was minted.
-    pub at: Moment,
-    /// When it is to be replaced, as it was planned.
-    pub refresh: Refresh,
-    /// It was minted for a repository that has been renamed, under its old name. Somebody else may take that name any time.
-    pub renamed: bool,
-}
-
-/// A live token and its history. A copy of it is cheap, and holds no copy of the token: each question gets one.
-#[derive(Debug, Clone)]
-pub struct TokenLease {
-    /// Its name for people.
-    pub id: LeaseId,
-    /// What it reaches and may do.
-    pub scope: Arc<TokenScope>,
-    /// The token and its origin.
-    pub minted: Arc<Minted>,
-    /// When it is to be replaced.
-    refresh: Refresh,
-    /// When it was last handed out.
-    pub last_used: Moment,
-    /// How often it was handed out.
-    pub uses: u64,
-}
-
-impl TokenLease {
-    /// When it is to be replaced.
-    pub fn refresh(&self) -> Refresh {
-        self.refresh
-    }
-
-    /// Whether the token may be handed out: it has that much life left, and its scope still means what it meant.
-    fn serves(&self, at_least: Duration, now: Moment) -> bool {
-        let age = now.boot.saturating_sub(self.minted.at.boot);
-        self.lives(at_least, now) && (!self.minted.renamed || age < RENAMED_FOR)
-    }
-
-    /// Whether the token has at least that much life left.
-    ///
-    /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when somebody set the wall
-    /// clock back (a token would seem to live longer than it does).
-    fn lives(&self, at_least: Duration, now: Moment) -> bool {
-        let least = i64::try_from(at_least.as_secs()).unwrap_or(i64::MAX);
-        let wall_left = self.minted.token.expires_at.saturating_sub(now.wall);
-        let life = self.minted.token.expires_at.saturating_sub(self.minted.at.wall);
-        let life = Duration::from_secs(u64::try_from(life).unwrap_or(0));
-        let boot_left = life.saturating_sub(now.boot.saturating_sub(self.minted.at.boot));
-        wall_left > 0 && wall_left >= least && !boot_left.is_zero() && boot_left >= at_least
-    }
-}
 
 /// Live tokens.
 #[derive(Default)]
 pub struct TokenCache {
     leases: BTreeMap<LeaseId, TokenLease>,
     serving: HashMap<Arc<TokenScope>, LeaseId>,
-    by_hash: HashMap<TokenHash, LeaseId>,
-    /// Of tokens that serve their scope.
-    timers: HashMap<LeaseId, RefreshTimer>,
+    /// Tokens that are to be replaced ahead of their end, as it was planned, the next one first. Each serves its scope.
+    renewals: BTreeSet<(Refresh, LeaseId)>,
+    permissions: Repeated<Permissions>,
+    programs: Repeated<Arc<str>>,
     last_id: u64,
 }
 
@@ -107,9 +46,9 @@ impl TokenCache {
         self.leases.get(self.serving.get(scope)?).filter(|lease| lease.serves(at_least, now))
     }
 
-    /// A token by its id.
-    pub fn get(&self, id: LeaseId) -> Option<&TokenLease> {
-        self.leases.get(&id)
+    /// Whether a token is the one that its scope is served with.
+    pub fn is_serving(&self, id: LeaseId) -> bool {
+        self.leases.get(&id).is_some_and(|lease| self.serving.get(&lease.scope) == Some(&id))
     }
 
     /// Whether a token that serves its scope is to be replaced now. Says yes once.
@@ -119,7 +58,7 @@ impl TokenCache {
     }
 
     /// Adds a token that from now on serves its scope. The one it replaces stays listed until it dies.
-    pub fn put(&mut self, scope: TokenScope, minted: Minted) -> &TokenLease {
+    pub fn put(&mut self, mut scope: TokenScope, mut minted: Minted) -> &TokenLease {
         self.purge(minted.at);
         if self.leases.len() >= MAX_TOKENS {
             let idle = self.leases.values().min_by_key(|lease| lease.last_used.boot);
@@ -129,28 +68,50 @@ impl TokenCache {
         }
         self.last_id += 1;
         let id = LeaseId(self.last_id);
-        self.by_hash.insert(minted.token.hash, id);
-        let (scope, refresh, last_used) = (Arc::new(scope), minted.refresh, minted.at);
-        if let Some(replaced) = self.serving.insert(Arc::clone(&scope), id) {
-            self.timers.remove(&replaced);
+        scope.permissions = self.permissions.one(scope.permissions);
+        minted.token.permissions = self.permissions.one(minted.token.permissions);
+        minted.program = minted.program.map(|program| self.programs.one(program));
+        // Out with the old key as well, or it would be kept beside the new one's.
+        if let Some(replaced) = self.serving.remove(&scope).and_then(|id| self.leases.get(&id)) {
+            self.renewals.remove(&replaced.renewal());
         }
+        let (scope, refresh, last_used) = (Arc::new(scope), minted.refresh, minted.at);
+        self.serving.insert(Arc::clone(&scope), id);
         let minted = Arc::new(minted);
         self.leases.entry(id).or_insert(TokenLease { id, scope, minted, refresh, last_used, uses: 0 })
     }
 
-    /// Lets a timer run for as long as the token serves its scope.
-    pub fn keep_timer(&mut self, id: LeaseId, timer: RefreshTimer) {
-        let serves = self.leases.get(&id).is_some_and(|lease| self.serving.get(&lease.scope) == Some(&id));
-        if serves {
-            self.timers.insert(id, timer);
+    /// Plans to replace a token ahead of its end, for as long as it serves its scope. Says whether it is the next one.
+    pub fn plan_renewal(&mut self, id: LeaseId) -> bool {
+        let Some(renewal) = self.leases.get(&id).filter(|_| self.is_serving(id)).map(TokenLease::renewal) else {
+            return false;
+        };
+        self.renewals.insert(renewal);
+        self.renewals.first() == Some(&renewal)
+    }
+
+    /// How long it is until the next token is to be replaced; none when none is.
+    pub fn next_renewal(&self, now: Moment) -> Option<Duration> {
+        self.renewals.first().map(|(refresh, _)| refresh.left(now))
+    }
+
+    /// A token whose time has come and that is in use, if there is one. Each is told once.
+    pub fn take_renewal(&mut self, now: Moment) -> Option<&TokenLease> {
+        loop {
+            self.renewals.first().filter(|(refresh, _)| refresh.left(now).is_zero())?;
+            let (_, id) = self.renewals.pop_first()?;
+            if self.refresh_is_due(id, now) {
+                return self.leases.get(&id);
+            }
         }
     }
 
     /// Drops exactly the token of that host with that hash; for who is behind an exposed socket, only if it was given out there. Tells
     /// what it was.
     pub fn erase(&mut self, host: &Host, hash: &TokenHash, guest: Option<&ExposureId>) -> Option<TokenLease> {
-        let id = *self.by_hash.get(hash)?;
-        let scope = &self.leases.get(&id)?.scope;
+        // Rare, so there is no index to be kept for it.
+        let lease = self.leases.values().find(|lease| lease.minted.token.hash == *hash)?;
+        let (id, scope) = (lease.id, &lease.scope);
         let may_drop = scope.host == *host && guest.is_none_or(|guest| scope.exposure.as_ref() == Some(guest));
         may_drop.then(|| self.remove(id)).flatten()
     }
@@ -160,7 +121,7 @@ impl TokenCache {
         let lease = self.leases.get(&id)?;
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
-            self.timers.remove(&id);
+            self.renewals.remove(&lease.renewal());
         }
         Some(lease)
     }
@@ -168,10 +129,9 @@ impl TokenCache {
     /// Takes a token out.
     pub fn remove(&mut self, id: LeaseId) -> Option<TokenLease> {
         let lease = self.leases.remove(&id)?;
-        self.by_hash.remove(&lease.minted.token.hash);
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
-            self.timers.remove(&id);
+            self.renewals.remove(&lease.renewal());
         }
         Some(lease)
     }
@@ -209,14 +169,14 @@ mod any_history;
 mod tests {
     use std::time::Duration;
 
-    use ghapp_protocol::message::RequestedBy;
-    use ghapp_protocol::remote::{Host, RepositoryName};
+    use ghapp_protocol::remote::{Host, Owner, RepositoryName};
     use ghapp_protocol::secret::Secret;
     use ghapp_protocol::token_hash::TokenHash;
 
     use super::{Minted, Refresh, TokenCache};
     use crate::clock::{Clock, TestClock};
-    use crate::model::{AppName, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
+    use crate::model::{AppName, Caller, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
+    use crate::token::Successor;
 
     const MIN_TTL: Duration = Duration::from_secs(600);
 
@@ -231,12 +191,18 @@ mod tests {
         }
     }
 
+    pub(super) fn successor() -> Successor {
+        let owner = Owner::parse("acme").unwrap();
+        Successor { owner, pinned: None, min_ttl: MIN_TTL, for_git: None, caller: Caller::default() }
+    }
+
     fn minted(token: &str, clock: &TestClock) -> Minted {
         let at = clock.now();
         Minted {
             token: InstallationToken::new(Secret::new(token.to_owned()), at.wall + 3600, Permissions::for_git()),
-            account: "acme".to_owned(),
-            requested_by: RequestedBy::default(),
+            account: None,
+            program: Some("git".into()),
+            successor: successor(),
             at,
             refresh: Refresh::plan(Duration::from_secs(3600), at, 0.0),
             renamed: false,
@@ -331,5 +297,84 @@ mod tests {
         assert_eq!(cache.live(clock.now()).count(), 2, "both live at GitHub");
         assert!(cache.erase(&scope("web").host, &TokenHash::of(b"old"), None).is_some());
         assert_eq!(served(&mut cache, "web", &clock).as_deref(), Some("new"));
+    }
+
+    /// The tokens that are to be replaced now, in that order.
+    fn renewals(cache: &mut TokenCache, clock: &TestClock) -> Vec<String> {
+        let text = |lease: &super::TokenLease| lease.minted.token.secret.expose().to_owned();
+        std::iter::from_fn(|| cache.take_renewal(clock.now()).map(text)).collect()
+    }
+
+    #[test]
+    fn tokens_are_replaced_when_their_time_comes_each_once_and_the_next_one_is_known() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        assert_eq!(cache.next_renewal(clock.now()), None);
+        for (repository, chance, first) in [("b", 0.5, true), ("c", 1.0, false), ("a", 0.0, true)] {
+            let refresh = Refresh::plan(Duration::from_secs(3600), clock.now(), chance);
+            let id = cache.put(scope(repository), Minted { refresh, ..minted(repository, &clock) }).id;
+            assert_eq!(cache.plan_renewal(id), first, "{repository}");
+        }
+        assert_eq!(cache.next_renewal(clock.now()).unwrap().as_secs(), 1800);
+        clock.pass(1799);
+        assert!(renewals(&mut cache, &clock).is_empty());
+        clock.pass(1513);
+        for repository in ["a", "b", "c"] {
+            cache.use_token(&scope(repository), Duration::ZERO, clock.now()).unwrap();
+        }
+        assert_eq!(renewals(&mut cache, &clock), ["a", "b", "c"]);
+        assert_eq!(cache.next_renewal(clock.now()), None);
+    }
+
+    #[test]
+    fn a_token_that_nobody_has_used_lately_is_not_replaced() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        for repository in ["idle", "used"] {
+            let id = cache.put(scope(repository), minted(repository, &clock)).id;
+            cache.plan_renewal(id);
+        }
+        clock.pass(1800);
+        cache.use_token(&scope("used"), Duration::ZERO, clock.now()).unwrap();
+        assert_eq!(renewals(&mut cache, &clock), ["used"]);
+        cache.use_token(&scope("idle"), Duration::ZERO, clock.now()).unwrap();
+        assert!(renewals(&mut cache, &clock).is_empty(), "whoever asks next has it replaced");
+    }
+
+    #[test]
+    fn a_token_that_no_longer_serves_its_scope_is_not_replaced() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        let mut put = |repository: &str, token: &str| {
+            let id = cache.put(scope(repository), minted(token, &clock)).id;
+            cache.plan_renewal(id);
+            id
+        };
+        put("web", "old");
+        let (_, retired, removed) = (put("WEB", "new"), put("api", "retired"), put("doc", "removed"));
+        put("lib", "erased");
+        cache.retire(retired);
+        cache.remove(removed);
+        cache.erase(&scope("lib").host, &TokenHash::of(b"erased"), None).unwrap();
+        assert!(!cache.plan_renewal(retired), "too late");
+        clock.pass(1800);
+        cache.use_token(&scope("web"), Duration::ZERO, clock.now()).unwrap();
+        assert_eq!(renewals(&mut cache, &clock), ["new"]);
+        assert_eq!(cache.next_renewal(clock.now()), None);
+        let id = cache.put(scope("web"), minted("last", &clock)).id;
+        cache.plan_renewal(id);
+        cache.clear();
+        assert_eq!(cache.next_renewal(clock.now()), None);
+    }
+
+    #[test]
+    fn what_thousands_of_tokens_have_in_common_is_kept_once() {
+        let (mut cache, clock) = (TokenCache::default(), TestClock::at(1000));
+        cache.put(scope("web"), minted("a", &clock));
+        cache.put(scope("api"), minted("b", &clock));
+        let leases: Vec<_> = cache.live(clock.now()).collect();
+        let [a, b] = leases.as_slice() else { panic!("{leases:?}") };
+        let programs = [a, b].map(|lease| lease.minted.program.as_deref().unwrap().as_ptr());
+        assert_eq!(programs[0], programs[1]);
+        let permissions = [&a.scope.permissions, &a.minted.token.permissions, &b.minted.token.permissions];
+        let names = permissions.map(|permissions| permissions.iter().next().unwrap().0.as_ptr());
+        assert!(names.iter().all(|name| *name == names[0]));
     }
 }

@@ -3,9 +3,12 @@
 mod cache;
 mod cooling;
 mod flight;
+mod lease;
 mod refresh;
+mod repeated;
 
-pub use cache::{Minted, TokenCache, TokenLease};
+pub use cache::TokenCache;
 pub use cooling::Cooling;
 pub use flight::{Flights, Role};
-pub use refresh::{Refresh, RefreshTimer};
+pub use lease::{Minted, Successor, TokenLease};
+pub use refresh::Refresh;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use crate::clock::Moment;
 
 /// The earliest part of a token's life at which it is replaced.
@@ -16,7 +14,7 @@ const IN_USE: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_secs(60);
 
 /// The plan for one token, on the clock that nobody sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refresh {
     at: Duration,
 }
@@ -44,31 +42,13 @@ impl Refresh {
     }
 }
 
-/// What waits for a token's [`Refresh`]. It is stopped when the token goes: it knows all that the next mint needs, and would
-/// keep that for the rest of the hour.
-#[derive(Debug)]
-pub struct RefreshTimer(JoinHandle<()>);
-
-impl RefreshTimer {
-    /// Stops that task when it is dropped.
-    pub fn of(task: JoinHandle<()>) -> Self {
-        Self(task)
-    }
-}
-
-impl Drop for RefreshTimer {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
 
-    use super::{Refresh, RefreshTimer};
+    use super::Refresh;
     use crate::clock::{Clock, Moment, TestClock};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -93,19 +73,6 @@ mod tests {
         assert!(!refresh.is_due(clock.now(), clock.now()), "one is under way");
         clock.pass(60);
         assert!(refresh.is_due(clock.now(), clock.now()), "it failed, and is tried again");
-    }
-
-    #[tokio::test]
-    async fn a_timer_ends_with_its_token() {
-        let (held, mut gone) = tokio::sync::oneshot::channel::<()>();
-        let timer = RefreshTimer::of(tokio::spawn(async move {
-            let _held = held;
-            std::future::pending::<()>().await;
-        }));
-        tokio::task::yield_now().await;
-        assert_eq!(gone.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty));
-        drop(timer);
-        gone.await.expect_err("what it held is let go of");
     }
 
     proptest! {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ghapp_protocol::message::RequestedBy;
 use ghapp_protocol::remote::{Host, RepositoryName};
 use ghapp_protocol::secret::Secret;
 use ghapp_protocol::token_hash::TokenHash;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::tests::successor;
 use super::{Minted, Refresh, TokenCache};
 use crate::clock::Moment;
 use crate::model::{AppName, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
@@ -113,8 +113,8 @@ impl World {
         let hash = token.hash;
         self.tokens.push(Truth { scope: number, hash, dies: at.boot + life, gone: false, steady: true });
         let refresh = Refresh::plan(life, at, 0.5);
-        let requested_by = RequestedBy::default();
-        let minted = Minted { token, account: "acme".to_owned(), requested_by, at, refresh, renamed: false };
+        let successor = successor();
+        let minted = Minted { token, account: None, program: None, successor, at, refresh, renamed: false };
         self.cache.put(scope(number), minted);
     }
 

@@ -1,0 +1,91 @@
+//! A live token, where it comes from and how it has been used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghapp_protocol::message::LeaseId;
+use ghapp_protocol::remote::{Owner, RepositoryName};
+
+use super::Refresh;
+use crate::clock::Moment;
+use crate::model::{Caller, InstallationId, InstallationToken, TokenScope};
+
+/// How long an old name is believed to mean the renamed repository.
+const RENAMED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// What the mint of a token's successor needs besides its scope.
+#[derive(Debug, Clone)]
+pub struct Successor {
+    /// The account that the repositories belong to.
+    pub owner: Owner,
+    /// The one installation that the configuration names, if it names one.
+    pub pinned: Option<InstallationId>,
+    /// The least life that is of use.
+    pub min_ttl: Duration,
+    /// The repository that git uses the token for; none when it is not for git.
+    pub for_git: Option<RepositoryName>,
+    /// Who asked first.
+    pub caller: Caller,
+}
+
+/// A token that has just been minted, with what its lease says. There may be thousands, so it is kept small.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// The token.
+    pub token: InstallationToken,
+    /// The account that its installation belongs to; none for an enterprise.
+    pub account: Option<Owner>,
+    /// The program that asked first.
+    pub program: Option<Arc<str>>,
+    /// What the next one for its scope needs.
+    pub successor: Successor,
+    /// When it was minted.
+    pub at: Moment,
+    /// When it is to be replaced, as it was planned.
+    pub refresh: Refresh,
+    /// It was minted for a repository that has been renamed, under its old name. Somebody else may take that name any time.
+    pub renamed: bool,
+}
+
+/// A live token and its history. A copy of it is cheap, and holds no copy of the token: each question gets one.
+#[derive(Debug, Clone)]
+pub struct TokenLease {
+    /// Its name for people.
+    pub id: LeaseId,
+    /// What it reaches and may do.
+    pub scope: Arc<TokenScope>,
+    /// The token and its origin.
+    pub minted: Arc<Minted>,
+    /// When it is to be replaced, or when that is to be tried again.
+    pub(super) refresh: Refresh,
+    /// When it was last handed out.
+    pub last_used: Moment,
+    /// How often it was handed out.
+    pub uses: u64,
+}
+
+impl TokenLease {
+    /// Its place among those that are to be replaced, as it was planned.
+    pub(super) fn renewal(&self) -> (Refresh, LeaseId) {
+        (self.minted.refresh, self.id)
+    }
+
+    /// Whether the token may be handed out: it has that much life left, and its scope still means what it meant.
+    pub(super) fn serves(&self, at_least: Duration, now: Moment) -> bool {
+        let age = now.boot.saturating_sub(self.minted.at.boot);
+        self.lives(at_least, now) && (!self.minted.renamed || age < RENAMED_FOR)
+    }
+
+    /// Whether the token has at least that much life left.
+    ///
+    /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when somebody set the wall
+    /// clock back (a token would seem to live longer than it does).
+    pub(super) fn lives(&self, at_least: Duration, now: Moment) -> bool {
+        let least = i64::try_from(at_least.as_secs()).unwrap_or(i64::MAX);
+        let wall_left = self.minted.token.expires_at.saturating_sub(now.wall);
+        let life = self.minted.token.expires_at.saturating_sub(self.minted.at.wall);
+        let life = Duration::from_secs(u64::try_from(life).unwrap_or(0));
+        let boot_left = life.saturating_sub(now.boot.saturating_sub(self.minted.at.boot));
+        wall_left > 0 && wall_left >= least && !boot_left.is_zero() && boot_left >= at_least
+    }
+}
