@@ -119,6 +119,43 @@ pub fn give_back() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back() {}
 
+/// Wipes what a call has left on the stack below its caller, as far down as that, and gives the pages back to the system: a thread
+/// that waits for its next call would otherwise occupy them for good.
+///
+/// The call must not have been inlined, and this should be, or it would begin a little further down than the call did. The stack has
+/// to reach as far down as is said.
+#[inline]
+pub fn wipe_stack<const DEPTH: usize>() {
+    zeroize::zeroize_stack::<DEPTH>();
+    give_back_stack(DEPTH);
+}
+
+/// Not inlined, so that it begins where what was wiped began.
+#[cfg(target_os = "linux")]
+#[inline(never)]
+fn give_back_stack(depth: usize) {
+    /// A multiple of every page that Linux has.
+    const LARGEST_PAGE: usize = 64 * 1024;
+    /// The usual page. Where pages are larger, the system refuses what does not begin at one.
+    const PAGE: usize = 4096;
+    /// Stays: the frames of this function and of what it calls.
+    const NEAR: usize = 16 * 1024;
+
+    let here = std::hint::black_box(0_u8);
+    let here = (&raw const here).addr();
+    let (start, end) = ((here + NEAR - depth).next_multiple_of(PAGE), (here - NEAR) / LARGEST_PAGE * LARGEST_PAGE);
+    let (size, start) = (end.saturating_sub(start), std::ptr::without_provenance_mut(start));
+    // SAFETY: all of it is below the frames that are in use, on the stack of this thread, which has just been written to that far
+    // down. Who needs it next finds zeros.
+    if let Err(error) = unsafe { rustix::mm::madvise(start, size, rustix::mm::Advice::LinuxDontNeed) } {
+        tracing::debug!(%error, "a stack stays as large as it was");
+    }
+}
+
+/// Other systems have no such call, or one that promises less.
+#[cfg(not(target_os = "linux"))]
+fn give_back_stack(_depth: usize) {}
+
 #[cfg(test)]
 mod tests {
     use std::alloc::{GlobalAlloc, Layout, System};
@@ -166,6 +203,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// How much of a thread's stack is in memory, in kB. Called by that thread.
+    #[cfg(target_os = "linux")]
+    fn stack_in_memory() -> usize {
+        let here = std::hint::black_box(0_u8);
+        let here = (&raw const here).addr();
+        let smaps = std::fs::read_to_string("/proc/thread-self/smaps").unwrap();
+        let mut lines = smaps.lines();
+        let parse = |address: &str| usize::from_str_radix(address, 16).ok();
+        let is_here = |line: &&str| {
+            let bounds = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let bounds = bounds.and_then(|(start, end)| Some(parse(start)?..parse(end)?));
+            bounds.is_some_and(|bounds| bounds.contains(&here))
+        };
+        lines.find(is_here).expect("a stack is mapped");
+        let resident = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        resident.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_stack_that_was_wiped_is_no_longer_in_memory() {
+        const DEPTH: usize = 256 * 1024;
+        let sizes = std::thread::spawn(|| {
+            zeroize::zeroize_stack::<DEPTH>();
+            let before = stack_in_memory();
+            super::wipe_stack::<DEPTH>();
+            (before, stack_in_memory())
+        });
+        let (before, after) = sizes.join().unwrap();
+        assert!(before * 1024 >= DEPTH && after * 1024 <= DEPTH / 2, "from {before} to {after} kB");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zeroize::zeroize_stack;
 
 use super::StoreError;
+use crate::memory;
 
 /// Most threads that may hang in a store at once. Beyond that it is taken for dead until one comes back.
 const MAX_THREADS: usize = 4;
@@ -123,14 +123,14 @@ fn start_thread<S: Default + 'static>(name: &'static str, threads: &Arc<AtomicUs
         // Ends when nobody can send any more: the worker gave this thread up, or the agent ends.
         while let Ok(job) = receiver.recv() {
             run(job, &mut store);
-            zeroize_stack::<STACK>();
+            memory::wipe_stack::<STACK>();
         }
     });
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     spawned.map(|_| Thread { number, jobs }).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-/// Not inlined, so that what it leaves on the stack lies where [`zeroize_stack`] wipes.
+/// Not inlined, so that what it leaves on the stack lies where [`memory::wipe_stack`] wipes.
 #[inline(never)]
 fn run<S>(job: Job<S>, store: &mut S) {
     job(store);
