@@ -11,7 +11,7 @@
 //! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
 //! 3  broker                                    the use case; the only place where both wings meet
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
-//!    token patience attempts refused_keys    socket_file
+//!    token patience attempts failed_keys     socket_file
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
 //! 1  model    clock    memory                  nouns, and what every room may use
 //!    regular_file      private_directory
@@ -24,6 +24,7 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod failed_keys;
 pub mod github;
 pub mod installation;
 pub mod keystore;
@@ -35,7 +36,6 @@ pub mod numbers;
 pub mod patience;
 pub mod policy;
 pub mod private_directory;
-pub mod refused_keys;
 pub mod regular_file;
 pub mod server;
 pub mod signer;

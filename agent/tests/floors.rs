@@ -47,7 +47,7 @@ fn floor(module: &str) -> Option<u8> {
     match module {
         "model" | "clock" | "regular_file" | "private_directory" | "memory" => Some(NOUNS),
         // Two wings, and nobody in them imports anybody else: first the rules, then the edges.
-        "policy" | "installation" | "numbers" | "patience" | "attempts" | "refused_keys" | "token" | "audit"
+        "policy" | "installation" | "numbers" | "patience" | "attempts" | "failed_keys" | "token" | "audit"
         | "config" | "github" | "keystore" | "lineage" | "signer" | "socket_file" => Some(2),
         "broker" => Some(3),
         "cli" | "server" | "lifecycle" => Some(4),

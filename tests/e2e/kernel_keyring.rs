@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
+use ghapp_tests::github::fingerprint_of;
 use ghapp_tests::kernel_keyring::{self, in_new_session};
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
 use ghapp_tests::{Desk, binary, process};
+use serde_json::json;
 
 /// Nobody's, so that nobody else's keys count towards its quota.
 const OTHER_UID: u32 = 64_113;
@@ -61,6 +63,56 @@ fn a_key_that_the_kernel_forgot_is_missed_and_comes_back_with_the_next_login() {
     desk.log_in("keyutils").ok();
     desk.token("acme/web");
     kernel_keyring::forget(&desk);
+}
+
+#[test]
+fn a_key_that_is_gone_gives_way_to_the_next_one_and_only_without_any_there_is_none() {
+    if !kernel_keyring::available() {
+        return;
+    }
+    let desk = Desk::new();
+    log_in_from_another_session(&desk);
+    let (old, pem) = (desk.app.fingerprint(), desk.github.add_key(&desk.app));
+    let new = fingerprint_of(&pem);
+    process::run(desk.command(binary("ghapp")).args(["key", "add", "--pem", "-"]), pem.as_bytes()).ok();
+    let configured = fs::read_to_string(desk.config_file()).unwrap();
+    kernel_keyring::forget(&desk);
+    // Before anybody needed a key, and behind that.
+    for _ in 0..2 {
+        let app = &desk.ghapp_json(["status"])["apps"][0];
+        assert_eq!((&app["key_fingerprint"], &app["state"]), (&json!(new), &json!("ok")));
+        assert_eq!(app["missing_keys"], json!([old]));
+        let keys = desk.ghapp_json(["key", "list"]);
+        let states: Vec<_> =
+            keys["keys"].as_array().unwrap().iter().map(|key| (&key["state"], &key["signing"])).collect();
+        assert_eq!(states, [(&json!("ok"), &json!(true)), (&json!("key_missing"), &json!(false))]);
+        desk.token("acme/web");
+        desk.ghapp(["revoke", "--all"]).ok();
+    }
+    assert!(
+        desk.github.calls().iter().all(|call| call.status.is_none_or(|status| status != 401)),
+        "nothing is refused"
+    );
+    let lines: Vec<_> = desk.audit().into_iter().filter(|line| line["call"] == "key_missing").collect();
+    assert_eq!(lines.len(), 1, "it is said once: {lines:?}");
+    assert_eq!((&lines[0]["key"], &lines[0]["next_key"]), (&json!(old), &json!(new)));
+    let command = format!("ghapp key remove {old} --app acme-bot");
+    for arguments in [["key", "list"].as_slice(), &["status"]] {
+        desk.ghapp(arguments.iter().copied()).ok().stderr_contains("is not in its store").stderr_contains(&command);
+    }
+    let doctor = desk.ghapp_json(["doctor", "acme/web"]);
+    let checks = doctor["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["fix"] == json!(command)).expect("the doctor says what can be done");
+    assert_eq!(check["state"], "warn", "{check}");
+    assert!(checks.iter().all(|check| check["id"] != "agent-config" || check["state"] == "ok"), "{checks:?}");
+    assert_eq!(fs::read_to_string(desk.config_file()).unwrap(), configured, "the file is a person's");
+
+    // Without any the first one is missed.
+    kernel_keyring::forget_one(&desk, &new);
+    desk.ghapp(["agent", "reload"]).ok();
+    let token = desk.ghapp(["token", "acme/web"]);
+    token.failed().stderr_contains("error[E12]");
+    assert_eq!(desk.ghapp_json(["status"])["apps"][0]["state"], "key_missing");
 }
 
 #[test]

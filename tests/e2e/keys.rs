@@ -434,6 +434,35 @@ fn a_key_that_a_locked_keyring_keeps_is_not_forgotten() {
 }
 
 #[test]
+fn a_keyring_that_is_locked_is_no_reason_to_take_another_key_and_one_that_has_lost_it_is() {
+    if !keyring::available() {
+        return;
+    }
+    let (desk, mut keyring) = desk_with_keyring();
+    let (old, new) = (desk.app.fingerprint(), new_key(&desk));
+    give(&desk, "add", &new.pem).ok();
+    Keyring::lock(&desk);
+    desk.ghapp(["token", "acme/web"]).failed().stderr_contains("error[E11]");
+    keyring.end_daemon();
+    keyring.unlock(&desk);
+    desk.token("acme/web");
+    assert_eq!(keys(&desk), ok(&[old, &new.fingerprint]));
+
+    let name = format!("{}/{}/{old}", desk.github.host(), desk.app.app_id);
+    process::run(desk.command("secret-tool").args(["clear", "service", "ghapp", "username", &name]), b"").ok();
+    assert_eq!(stored(&desk), [new.fingerprint.as_str()]);
+    desk.ghapp(["agent", "reload"]).ok(); // the JWT at hand is forgotten
+    desk.token("acme/api");
+    let gone = vec![(new.fingerprint.clone(), "ok".to_owned()), (old.to_owned(), "key_missing".to_owned())];
+    assert_eq!(keys(&desk), gone);
+    let lines: Vec<_> = desk.audit().into_iter().filter(|line| line["call"] == "key_missing").collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // Added again it is as good as before.
+    give(&desk, "add", desk.app.pem()).ok();
+    assert_eq!(keys(&desk), ok(&[old, &new.fingerprint]));
+}
+
+#[test]
 fn verify_tells_of_each_key_whether_github_accepts_it() {
     let desk = Desk::ready();
     let (old, new, third) = (desk.app.fingerprint(), new_key(&desk), new_key(&desk));

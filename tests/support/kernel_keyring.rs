@@ -33,16 +33,21 @@ pub fn in_new_session(sandbox: &Sandbox, script: &str) -> Command {
 pub fn stored(desk: &Desk) -> Option<String> {
     let script = r#"keyctl get_persistent @s >/dev/null; keyctl pipe "$(keyctl search @s user "$1")" | head -c 12"#;
     let mut command = in_new_session(desk, script);
-    let found = process::run(command.arg(name(desk)), b"");
+    let found = process::run(command.arg(name(desk, desk.app.fingerprint())), b"");
     found.status.success().then(|| found.stdout()).filter(|begin| !begin.is_empty())
 }
 
 /// Takes the key of the desk's App away, as a reboot does.
 pub fn forget(desk: &Desk) {
-    let script = r#"keyctl get_persistent @s >/dev/null; keyctl invalidate "$(keyctl search @s user "$1")""#;
-    process::run(in_new_session(desk, script).arg(name(desk)), b"").ok();
+    forget_one(desk, desk.app.fingerprint());
 }
 
-fn name(desk: &Desk) -> String {
-    format!("ghapp:{}/{}/{}", desk.github.host(), desk.app.app_id, desk.app.fingerprint())
+/// Takes one key of the desk's App away.
+pub fn forget_one(desk: &Desk, fingerprint: &str) {
+    let script = r#"keyctl get_persistent @s >/dev/null; keyctl invalidate "$(keyctl search @s user "$1")""#;
+    process::run(in_new_session(desk, script).arg(name(desk, fingerprint)), b"").ok();
+}
+
+fn name(desk: &Desk, fingerprint: &str) -> String {
+    format!("ghapp:{}/{}/{fingerprint}", desk.github.host(), desk.app.app_id)
 }

@@ -80,7 +80,7 @@ impl Broker {
         let place = app.place_of(fingerprint);
         self.save_with(edit, &place, key, passphrase, |error| stores::explain(error, app)).await?;
         let mut state = self.state();
-        state.refused_keys.accept(&app.name, fingerprint);
+        state.failed_keys.accept(&app.name, fingerprint);
         Ok(state.config.app(&app.name).unwrap_or(app).clone())
     }
 
@@ -111,7 +111,7 @@ impl Broker {
     }
 
     fn added(&self, app: &App, fingerprint: &Fingerprint, info: &AppInfo) -> AddedKey {
-        let order = self.state().refused_keys.order(app);
+        let order = self.state().failed_keys.order(app);
         let added = KeyStatus {
             app: app.name.to_string(),
             fingerprint: fingerprint.to_string(),

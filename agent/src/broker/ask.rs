@@ -1,15 +1,16 @@
 //! One call of GitHub's API, made with patience: signed, signed anew when the clock is wrong or with the next key when this one is
-//! refused, repeated when GitHub stumbles, and not made at all while GitHub asks us to wait.
+//! refused or gone, repeated when GitHub stumbles, and not made at all while GitHub asks us to wait.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ghapp_protocol::error::WireError;
+use ghapp_protocol::error::{ErrorCode, WireError};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Broker, explain, new_record, panicked, stores};
+use crate::failed_keys::Failure;
 use crate::github::GitHubError;
 use crate::keystore::Found;
 use crate::model::{App, AppJwt, Caller, Fingerprint};
@@ -25,7 +26,8 @@ pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GitHubErr
 impl Broker {
     /// Makes a call that needs an app JWT. The outer error is ours (no key, no patience); the inner one is GitHub's last word.
     ///
-    /// When GitHub refuses the key, the App's others are tried once each. The one that is accepted signs from then on.
+    /// When GitHub refuses the key, or its store does not have it, the App's others are tried once each. The one that is accepted signs
+    /// from then on.
     pub(super) async fn ask<'a, T>(
         self: &'a Arc<Self>,
         app: &'a App,
@@ -47,7 +49,7 @@ impl Broker {
     pub(super) fn order(&self, app: &App) -> Vec<Fingerprint> {
         let state = self.state();
         let same = |now: &&App| now.host == app.host && now.issuer() == app.issuer() && now.store == app.store;
-        state.refused_keys.order(state.config.app(&app.name).filter(same).unwrap_or(app))
+        state.failed_keys.order(state.config.app(&app.name).filter(same).unwrap_or(app))
     }
 
     /// Makes a call with one key after the other, until GitHub accepts one.
@@ -57,52 +59,68 @@ impl Broker {
         order: &[Fingerprint],
         call: &(impl Fn(AppJwt) -> Pending<'a, T> + Send + Sync),
     ) -> Result<Result<T, GitHubError>, WireError> {
-        let (first, others) = order.split_first().ok_or_else(|| explain::no_key(app))?;
-        let outcome = self.ask_with(app, first, call).await?;
-        if is_accepted(&outcome) {
-            self.heard(app, first, &[]);
-        }
-        if !matches!(outcome, Err(GitHubError::KeyRefused)) {
-            return Ok(outcome);
-        }
-        let mut refused = vec![first];
-        for next in others {
+        let mut verdict = Err(explain::no_key(app));
+        let mut failed = Vec::new();
+        for key in order {
             self.unlocked()?;
-            match self.ask_with(app, next, call).await {
-                Ok(Err(GitHubError::KeyRefused)) => refused.push(next),
-                Ok(later) => {
-                    if is_accepted(&later) {
-                        self.heard(app, next, &refused);
-                    }
-                    return Ok(later);
+            match self.ask_with(app, key, call).await {
+                Ok(Err(GitHubError::KeyRefused)) => {
+                    verdict = Ok(Err(GitHubError::KeyRefused));
+                    failed.push((key, Failure::Refused));
                 }
-                // It is not to be had; that the first was refused says more.
-                Err(error) => info!(app = %app.name, key = %next, %error, "the next key cannot sign"),
+                Ok(outcome) => {
+                    if is_accepted(&outcome) {
+                        self.heard(app, key, &failed);
+                    }
+                    return Ok(outcome);
+                }
+                Err(error) if is_absence(&error) => {
+                    info!(app = %app.name, %key, %error, "a key is missing");
+                    if failed.is_empty() {
+                        verdict = Err(error);
+                    }
+                    failed.push((key, Failure::Missing));
+                }
+                // It is not to be had; that another one was refused says more.
+                Err(error) if verdict.is_ok() => info!(app = %app.name, %key, %error, "the next key cannot sign"),
+                // Whether it is there is not known, and so nobody takes its place.
+                Err(error) => return Err(error),
             }
         }
-        Ok(outcome)
+        verdict
     }
 
     /// Takes note of which key GitHub accepts, and says so when another one was to sign.
-    pub(super) fn heard(&self, app: &App, accepted: &Fingerprint, refused: &[&Fingerprint]) {
+    pub(super) fn heard(&self, app: &App, accepted: &Fingerprint, failed: &[(&Fingerprint, Failure)]) {
         let news: Vec<_> = {
             let mut state = self.state();
-            state.refused_keys.accept(&app.name, accepted);
+            state.failed_keys.accept(&app.name, accepted);
             // A key that was removed while it was tried is nobody's concern any more.
             let config = Arc::clone(&state.config);
-            let kept = |key: &&&Fingerprint| config.app(&app.name).is_some_and(|now| now.keys().any(|it| it == **key));
-            let news = refused.iter().filter(kept).filter(|key| state.refused_keys.refuse(&app.name, key));
-            let news: Vec<_> = news.copied().cloned().collect();
-            for key in &news {
-                state.jwts.remove(&(app.name.clone(), key.clone()));
+            let is_kept = |key: &Fingerprint| config.app(&app.name).is_some_and(|now| now.keys().any(|it| it == key));
+            let mut is_news = |key: &Fingerprint, why| is_kept(key) && state.failed_keys.fail(&app.name, key, why);
+            let news: Vec<_> = failed.iter().copied().filter(|(key, why)| is_news(key, *why)).collect();
+            for (key, _) in &news {
+                state.jwts.remove(&(app.name.clone(), Fingerprint::clone(key)));
             }
             news
         };
-        for key in news {
-            warn!(app = %app.name, %key, next = %accepted, "GitHub refuses a key, and accepts another one of the App");
+        for (key, failure) in news {
+            let (call, outcome) = match failure {
+                Failure::Refused => ("key_refused", "refused"),
+                Failure::Missing => ("key_missing", "missing"),
+            };
+            match failure {
+                Failure::Refused => {
+                    warn!(app = %app.name, %key, next = %accepted, "GitHub refuses a key, and accepts another one of the App");
+                }
+                Failure::Missing => {
+                    warn!(app = %app.name, %key, next = %accepted, "a key is not in its store, and another one of the App is");
+                }
+            }
             let now = self.clock.now();
-            let mut record = new_record("key_refused", &Caller::default(), now);
-            "refused".clone_into(&mut record.outcome);
+            let mut record = new_record(call, &Caller::default(), now);
+            outcome.clone_into(&mut record.outcome);
             record.host = Some(app.host.to_string());
             record.app = Some(app.name.to_string());
             record.key = Some(key.to_string());
@@ -212,6 +230,11 @@ impl Broker {
 /// Whether GitHub accepted the key, whatever it said to the question.
 fn is_accepted<T>(outcome: &Result<T, GitHubError>) -> bool {
     outcome.as_ref().err().is_none_or(GitHubError::is_behind_the_key)
+}
+
+/// Whether a key's store answered and does not have it. Every other failure says nothing about that.
+pub(super) fn is_absence(error: &WireError) -> bool {
+    matches!(error.code, ErrorCode::KeyMissing | ErrorCode::LoginNeeded)
 }
 
 /// Makes a call of a future.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Examine, Examined, Reply};
 
-use super::ask::pending;
+use super::ask::{is_absence, pending};
 use super::{Broker, explain, new_record};
 use crate::model::{App, Caller};
 
@@ -34,11 +34,7 @@ impl Broker {
         self.needed();
         self.unlocked()?;
         // A JWT at hand would hide that the key has gone since.
-        let signing = self.state().refused_keys.signing(app).ok_or_else(|| explain::no_key(app));
-        let key = match signing {
-            Ok(signing) => self.sign(app, &signing).await.err(),
-            Err(error) => Some(error),
-        };
+        let key = self.read_key(app).await.err();
         let (reach, skew) = self.reach(app).await;
         let (mut refused, mut other_keys) = (None, Vec::new());
         if key.is_none() && reach.is_none() {
@@ -46,6 +42,19 @@ impl Broker {
             other_keys = self.other_keys(app).await;
         }
         Ok(Examined { api_url: app.api_url.as_str().to_owned(), key, reach, skew, refused, other_keys })
+    }
+
+    /// Reads the key that signs; the next one if that is gone, as a call does.
+    async fn read_key(&self, app: &App) -> Result<(), WireError> {
+        let mut gone = None;
+        for key in self.order(app) {
+            match self.sign(app, &key).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_absence(&error) => gone = gone.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(gone.unwrap_or_else(|| explain::no_key(app)))
     }
 
     /// Why the API cannot be reached, and how far its clock is from ours.

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
-use ghapp_protocol::error::WireError;
+use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{KeyStatus, KeysCall, RemoveKey, RemovedKey, Reply};
 use tracing::warn;
 
-use super::ask::pending;
+use super::ask::{is_absence, pending};
 use super::listing::key_state;
 use super::{Broker, explain, new_record, stores};
 use crate::audit::Record;
 use crate::config::{self, Config};
+use crate::failed_keys::Failure;
 use crate::keystore::StoreError;
 use crate::model::{App, Caller, Fingerprint, StoreKind};
 
 /// What a key's state is called when GitHub refused it: the name of that error on the wire.
 const REFUSED: &str = "key_refused";
+/// The same for one that its store does not have, where only a call that may prompt tells that.
+const MISSING: &str = "key_missing";
+
+/// How a store has a key.
+type Stored = Result<(), StoreError>;
 
 impl Broker {
     /// The keys of an App: as far as the agent knows, or with GitHub's word about each.
@@ -44,16 +50,31 @@ impl Broker {
         let (app, wanted) = self.meant_keys(&config, call)?;
         let asks_keyring = app.store == StoreKind::Keyring;
         let keyring = if asks_keyring { self.stores.keyring_state().await } else { Ok(()) };
-        let mut outcomes = Vec::new();
-        for key in wanted {
-            let is_refused = self.state().refused_keys.of(&app.name).contains(&key);
-            let state = match self.stores.state(&app.place_of(&key), &keyring).await {
-                Ok(()) if is_refused => REFUSED,
-                outcome => key_state(&outcome, app.store),
+        let found = self.found_keys(app, &keyring).await;
+        let signing = found.first().map(|(key, _)| key.clone());
+        let outcomes = found.into_iter().filter(|(key, _)| wanted.contains(key)).map(|(key, outcome)| {
+            let failure = self.state().failed_keys.failure(&app.name, &key);
+            let state = match (&outcome, failure) {
+                (Ok(()), Some(Failure::Refused)) => REFUSED,
+                (Ok(()), Some(Failure::Missing)) => MISSING,
+                _ => key_state(&outcome, app.store),
             };
-            outcomes.push((key, state.to_owned(), None));
+            (key, state.to_owned(), None)
+        });
+        Ok(statuses(app, signing.as_ref(), outcomes.collect()))
+    }
+
+    /// The keys of an App, each with how its store has it as far as that is known, in the order in which a call would come to them:
+    /// those that are known to be gone come last. `keyring` is how the keyring is.
+    pub(super) async fn found_keys(&self, app: &App, keyring: &Result<(), StoreError>) -> Vec<(Fingerprint, Stored)> {
+        let order = self.state().failed_keys.order(app);
+        let mut found = Vec::new();
+        for key in order {
+            let outcome = self.stores.state(&app.place_of(&key), keyring).await;
+            found.push((key, outcome));
         }
-        Ok(self.statuses(app, outcomes))
+        found.sort_by_key(|(_, outcome)| *outcome == Err(StoreError::NoEntry)); // stable
+        found
     }
 
     async fn proved_keys(self: &Arc<Self>, call: &KeysCall) -> Result<Vec<KeyStatus>, WireError> {
@@ -68,7 +89,7 @@ impl Broker {
     fn meant_keys<'a>(&self, config: &'a Config, call: &KeysCall) -> Result<(&'a App, Vec<Fingerprint>), WireError> {
         let app = config.apps.iter().find(|app| app.name.as_str() == call.app);
         let app = app.ok_or_else(|| explain::unknown_app(&call.app))?;
-        let mut keys = self.state().refused_keys.order(app);
+        let mut keys = self.state().failed_keys.order(app);
         if let Some(only) = &call.fingerprint {
             keys.retain(|key| key.as_str() == only);
             if keys.is_empty() {
@@ -80,7 +101,7 @@ impl Broker {
 
     /// The keys of an App that do not sign, with GitHub's word about each. An App with one key costs nothing.
     pub(super) async fn other_keys(self: &Arc<Self>, app: &App) -> Vec<KeyStatus> {
-        let all = self.state().refused_keys.order(app);
+        let all = self.state().failed_keys.order(app);
         if all.len() < 2 {
             return Vec::new();
         }
@@ -96,11 +117,13 @@ impl Broker {
             let state = error.as_ref().map_or("ok".to_owned(), |error| error.code.word());
             outcomes.push((key, state, error));
         }
-        let refused: Vec<_> = outcomes.iter().filter(|(_, state, _)| state == REFUSED).map(|(key, ..)| key).collect();
+        let failed: Vec<_> =
+            outcomes.iter().filter_map(|(key, _, error)| Some((key, failure(error.as_ref()?)?))).collect();
         for (accepted, ..) in outcomes.iter().filter(|(.., error)| error.is_none()) {
-            self.heard(app, accepted, &refused);
+            self.heard(app, accepted, &failed);
         }
-        self.statuses(app, outcomes)
+        let signing = self.state().failed_keys.signing(app);
+        statuses(app, signing.as_ref(), outcomes)
     }
 
     /// Shows GitHub one key. It is read for that: a JWT at hand would hide that it has gone from its store since.
@@ -109,19 +132,6 @@ impl Broker {
         let call = |jwt| pending(async move { self.github.app(app, &jwt).await });
         let outcome = self.ask_with(app, key, &call).await?;
         outcome.map(drop).map_err(|error| explain::github(&error, &app.with_keys(vec![key.clone()])))
-    }
-
-    fn statuses(&self, app: &App, outcomes: Vec<(Fingerprint, String, Option<WireError>)>) -> Vec<KeyStatus> {
-        let signing = self.state().refused_keys.signing(app);
-        let status = |(key, state, error)| KeyStatus {
-            app: app.name.to_string(),
-            signing: signing.as_ref() == Some(&key),
-            fingerprint: key.to_string(),
-            store: app.store.as_str().to_owned(),
-            state,
-            error,
-        };
-        outcomes.into_iter().map(status).collect()
     }
 
     /// Forgets one of several keys of an App. When it is the one that signs, the next one does.
@@ -187,14 +197,39 @@ impl Broker {
     }
 }
 
+fn statuses(
+    app: &App,
+    signing: Option<&Fingerprint>,
+    outcomes: Vec<(Fingerprint, String, Option<WireError>)>,
+) -> Vec<KeyStatus> {
+    let status = |(key, state, error)| KeyStatus {
+        app: app.name.to_string(),
+        signing: signing == Some(&key),
+        fingerprint: key.to_string(),
+        store: app.store.as_str().to_owned(),
+        state,
+        error,
+    };
+    outcomes.into_iter().map(status).collect()
+}
+
+/// How a key failed, if the error is about the key.
+fn failure(error: &WireError) -> Option<Failure> {
+    match error.code {
+        ErrorCode::KeyRefused => Some(Failure::Refused),
+        _ => is_absence(error).then_some(Failure::Missing),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ghapp_protocol::error::ErrorCode;
 
-    use super::REFUSED;
+    use super::{MISSING, REFUSED};
 
     #[test]
-    fn a_refused_key_has_the_name_of_its_error() {
+    fn a_key_that_failed_has_the_name_of_its_error() {
         assert_eq!(ErrorCode::KeyRefused.word(), REFUSED);
+        assert_eq!(ErrorCode::KeyMissing.word(), MISSING);
     }
 }

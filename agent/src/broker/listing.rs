@@ -11,8 +11,9 @@ use ghapp_protocol::message::{
 
 use super::ask::pending;
 use super::{Broker, explain};
+use crate::failed_keys::Failure;
 use crate::keystore::{KeyStores, StoreError};
-use crate::model::{App, Installation, StoreKind};
+use crate::model::{App, Fingerprint, Installation, StoreKind};
 use crate::token::TokenLease;
 
 /// Leases in one answer: about 600 bytes each, so that a page is far below the largest frame.
@@ -39,18 +40,16 @@ impl Broker {
         let mut apps = Vec::new();
         let mut first = None;
         for app in &config.apps {
-            let signing = self.state().refused_keys.signing(app);
-            let outcome = match &signing {
-                Some(key) => Some(self.stores.state(&app.place_of(key), &keyring).await),
-                None => None,
-            };
-            let state = outcome.as_ref().map_or("key_missing", |it| key_state(it, app.store)).to_owned();
+            let found = self.found_keys(app, &keyring).await;
+            let signing = found.first();
+            let state = signing.map_or("key_missing", |(_, it)| key_state(it, app.store)).to_owned();
             apps.push(AppStatus {
-                key_fingerprint: signing.as_ref().map(ToString::to_string),
-                refused_keys: self.state().refused_keys.of(&app.name).iter().map(ToString::to_string).collect(),
+                key_fingerprint: signing.map(|(key, _)| key.to_string()),
+                refused_keys: self.failed(app, Failure::Refused),
+                missing_keys: self.missing(app, &found),
                 ..app_status(app, state)
             });
-            first.get_or_insert((app.store, outcome.unwrap_or(Ok(()))));
+            first.get_or_insert((app.store, signing.map_or(Ok(()), |(_, outcome)| outcome.clone())));
         }
         let (kind, outcome) = first.unwrap_or((StoreKind::Keyring, keyring));
         let now = self.clock.now();
@@ -69,6 +68,24 @@ impl Broker {
             config_error: state.config_error.clone(),
             audit_error: self.audit.trouble(),
         }))
+    }
+
+    /// The keys of an App that failed in that way while another one was accepted.
+    fn failed(&self, app: &App, failure: Failure) -> Vec<String> {
+        self.state().failed_keys.of(&app.name, failure).map(ToString::to_string).collect()
+    }
+
+    /// The keys of an App that are gone while another one may be there.
+    fn missing(&self, app: &App, found: &[(Fingerprint, Result<(), StoreError>)]) -> Vec<String> {
+        let gone = |(_, outcome): &&(_, Result<(), StoreError>)| *outcome == Err(StoreError::NoEntry);
+        if found.iter().all(|one| gone(&one)) {
+            return Vec::new(); // the App's state says it
+        }
+        let mut missing = self.failed(app, Failure::Missing);
+        missing.extend(found.iter().filter(gone).map(|(key, _)| key.to_string()));
+        missing.sort();
+        missing.dedup();
+        missing
     }
 
     /// A page of live tokens, without the tokens.
@@ -129,6 +146,7 @@ pub(super) fn app_status(app: &App, state: String) -> AppStatus {
         store: app.store.as_str().to_owned(),
         state,
         refused_keys: Vec::new(),
+        missing_keys: Vec::new(),
     }
 }
 

@@ -144,7 +144,7 @@ impl Broker {
         {
             let mut state = self.state();
             state.installations.forget_app(&app.name);
-            state.refused_keys.accept(&app.name, &fingerprint);
+            state.failed_keys.accept(&app.name, &fingerprint);
         }
         // The key of an earlier login of the same App, or the same key in another store, would only lie around.
         for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {

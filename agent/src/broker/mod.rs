@@ -49,13 +49,13 @@ use crate::attempts::Attempts;
 use crate::audit::{Audit, Record};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Config};
+use crate::failed_keys::FailedKeys;
 use crate::github::{GitHub, User};
 use crate::installation::Installations;
 use crate::keystore::KeyStores;
 use crate::model::{App, AppJwt, AppName, Caller, ExposureId, Fingerprint, Installation, InstallationId, TokenScope};
 use crate::numbers::Numbers;
 use crate::patience::Breakers;
-use crate::refused_keys::RefusedKeys;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
 use activity::Activity;
@@ -93,7 +93,7 @@ struct State {
     /// The last JWT that each key signed.
     jwts: HashMap<(AppName, Fingerprint), AppJwt>,
     /// Keys in whose place another one signs.
-    refused_keys: RefusedKeys,
+    failed_keys: FailedKeys,
     /// GitHub's clock minus ours, in seconds, per App: learned when GitHub refused a JWT because of the time.
     skew: HashMap<AppName, i64>,
     /// Apps that GitHub asked to wait.
@@ -168,7 +168,7 @@ impl Broker {
             installations: Installations::default(),
             tokens: TokenCache::default(),
             jwts: HashMap::new(),
-            refused_keys: RefusedKeys::default(),
+            failed_keys: FailedKeys::default(),
             skew: HashMap::new(),
             breakers: Breakers::default(),
             cooling: Cooling::default(),
@@ -293,7 +293,7 @@ impl Broker {
                 self.github.reconnect();
                 let mut state = self.state();
                 state.refused.clear();
-                state.refused_keys = RefusedKeys::default();
+                state.failed_keys = FailedKeys::default();
                 let names: Vec<_> = state.config.apps.iter().map(|app| app.name.clone()).collect();
                 for name in &names {
                     state.installations.forget_app(name);
@@ -321,7 +321,7 @@ impl Broker {
             state.config_error = None;
             state.jwts.clear();
             let config = Arc::clone(&state.config);
-            state.refused_keys.keep_only(&config.apps);
+            state.failed_keys.keep_only(&config.apps);
             state.reached.clear();
             state.bots.clear();
         }

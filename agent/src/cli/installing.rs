@@ -89,6 +89,7 @@ mod tests {
                 store: "memory".to_owned(),
                 state: "ok".to_owned(),
                 refused_keys: Vec::new(),
+                missing_keys: Vec::new(),
             })
         };
         let found = |host| page(host, Some("bot")).unwrap();

@@ -88,6 +88,8 @@ pub(super) struct App<'a> {
     state: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     refused_keys: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    missing_keys: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     installations: Option<Vec<Installation<'a>>>,
 }
@@ -103,6 +105,7 @@ impl<'a> App<'a> {
             key_fingerprint: app.key_fingerprint.as_deref(),
             state: &app.state,
             refused_keys: &app.refused_keys,
+            missing_keys: &app.missing_keys,
             installations: installations.map(|list| list.iter().map(|one| Installation::of(None, one)).collect()),
         }
     }

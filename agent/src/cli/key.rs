@@ -66,8 +66,14 @@ fn list(session: &Session<'_>, as_json: bool) -> Result<(), CliError> {
         vec![key.app.clone(), key.fingerprint.clone(), rank.to_owned(), key.store.clone(), key.state.clone()]
     });
     session.output.table(&["APP", "KEY", "USE", "STORE", "STATE"], &rows.collect::<Vec<_>>())?;
-    for key in keys.iter().filter(|key| key.state == ErrorCode::KeyRefused.word()) {
-        session.output.warning(&wording::refused_key(&key.app, &key.fingerprint));
+    for key in keys.iter().filter(|key| !key.signing) {
+        if key.state == ErrorCode::KeyRefused.word() {
+            session.output.warning(&wording::refused_key(&key.app, &key.fingerprint));
+        } else if key.state == ErrorCode::KeyMissing.word()
+            && keys.iter().any(|it| it.app == key.app && it.state != key.state)
+        {
+            session.output.warning(&wording::missing_key(&key.app, &key.fingerprint));
+        }
     }
     Ok(())
 }

@@ -69,6 +69,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
         for (app, key) in apps.iter().flat_map(|(app, _)| app.refused_keys.iter().map(move |key| (app, key))) {
             session.output.warning(&wording::refused_key(&app.name, key));
         }
+        for (app, key) in apps.iter().flat_map(|(app, _)| app.missing_keys.iter().map(move |key| (app, key))) {
+            session.output.warning(&wording::missing_key(&app.name, key));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -89,6 +92,7 @@ pub(super) fn configured(session: &Session<'_>) -> Result<Vec<AppStatus>, CliErr
         store: app.store.as_str().to_owned(),
         state: UNKNOWN_STATE.to_owned(),
         refused_keys: Vec::new(),
+        missing_keys: Vec::new(),
     };
     Ok(config.apps.into_iter().map(status).collect())
 }

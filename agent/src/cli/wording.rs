@@ -44,6 +44,14 @@ pub(super) fn refused_key(app: &str, fingerprint: &str) -> String {
     )
 }
 
+/// A key that has gone from its store, in whose place another one signs.
+pub(super) fn missing_key(app: &str, fingerprint: &str) -> String {
+    format!(
+        "the key {fingerprint} of {app} is not in its store, and another one signs; unless you add it again, run: \
+         ghapp key remove {fingerprint} --app {app}"
+    )
+}
+
 /// Permissions on one line: `contents:write metadata:read`.
 pub(super) fn permissions(permissions: &BTreeMap<String, String>) -> String {
     let pairs = permissions.iter().map(|(name, level)| format!("{name}:{level}"));

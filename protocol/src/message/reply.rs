@@ -267,6 +267,9 @@ pub struct AppStatus {
     /// The fingerprints of keys that GitHub refused while it accepted another one of the App.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_keys: Vec<String>,
+    /// The fingerprints of keys that their store does not have, while another one of the App signs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_keys: Vec<String>,
 }
 
 /// An installation that the agent has seen.

@@ -154,10 +154,11 @@ pub(super) fn configuration(facts: &mut Facts<'_>) -> Outcome {
     Outcome::ok("the agent has the Apps of the file")
 }
 
-/// Whether the agent signs with a key of an App's as the file has it: with the first, unless GitHub refused that one.
+/// Whether the agent signs with a key of an App's as the file has it: with the first, unless that one failed.
 fn signs(status: &AppStatus, app: &crate::model::App) -> bool {
-    let refused = |key: &&Fingerprint| status.refused_keys.iter().any(|other| other == key.as_str());
-    let expected = app.keys().find(|key| !refused(key)).or(app.key.as_ref());
+    let failed =
+        |key: &&Fingerprint| status.refused_keys.iter().chain(&status.missing_keys).any(|other| other == key.as_str());
+    let expected = app.keys().find(|key| !failed(key)).or(app.key.as_ref());
     status.key_fingerprint.as_deref() == expected.map(Fingerprint::as_str)
 }
 

@@ -49,10 +49,14 @@ pub(super) fn store(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
 /// Is the key there, and the right one?
 pub(super) fn key(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
     let Some(examined) = facts.examined.get(&app.name) else { return Outcome::skip("the agent was not asked") };
-    match &examined.key {
-        Some(error) => error.into(),
-        None => Outcome::ok(app.key_fingerprint.clone().unwrap_or_default()),
+    if let Some(error) = &examined.key {
+        return error.into();
     }
+    // The one that the agent named may have been found gone since then.
+    let is_another = |key: &str| examined.other_keys.iter().any(|other| other.fingerprint == key);
+    let configured = facts.config.apps.iter().find(|it| it.name.as_str() == app.name);
+    let signing = configured.and_then(|it| it.keys().map(ToString::to_string).find(|key| !is_another(key)));
+    Outcome::ok(signing.or_else(|| app.key_fingerprint.clone()).unwrap_or_default())
 }
 
 /// Does a key lie in a file where downloads go?
