@@ -1,0 +1,188 @@
+//! A golden file: commands that ran with all that they said, without what differs from run to run, compared or written anew.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ghapp_tests::process::{self, Output};
+use ghapp_tests::secrets::Secrets;
+use ghapp_tests::{Desk, binary, binary_directory};
+use jiff::Timestamp;
+use regex_lite::{Captures, Regex};
+
+/// Set to anything: the files are written instead of compared.
+const UPDATE: &str = "UPDATE_GOLDEN";
+
+/// What the test does not know, and what stands for it.
+const REDACTED: &[(&str, &str)] = &[
+    (r"SHA256:[A-Za-z0-9+/]{43}=", "SHA256:[FINGERPRINT]"),
+    (r"SHA256:[A-Za-z0-9+/]{4}…[A-Za-z0-9+/]{3}=", "SHA256:[SHORT]"),
+    (r#""hashed_token":"[A-Za-z0-9+/]{43}=""#, r#""hashed_token":"[HASH]""#),
+    // Who started these tests: down to it, the names are ours.
+    (r"ghapp < e2e-[^\n\x22]* \(\d+\)$", "ghapp < [CALLERS] ([PID])"),
+    (r#""ghapp < e2e-[^\n"]*""#, r#""ghapp < [CALLERS]""#),
+    (r"\((\d+)\)$", "([PID])"),
+    (r#""pid":\d+"#, r#""pid":[PID]"#),
+    (r"\bpid( +)\d+", "pid${1}[PID]"),
+    (r#""uid":\d+"#, r#""uid":[UID]"#),
+    // What is left of a lease and of a socket, in minutes.
+    (r"  \d+m( +)(\d+ +ghapp |\[SANDBOX\])", "  [LEFT]${1}${2}"),
+    (r#""us":\d+"#, r#""us":[MICROSECONDS]"#),
+];
+/// A point in time. Those that are near are redacted; the others are examples.
+const TIME: &str = r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z";
+/// How near, in hours: the longest that something here lives is eight.
+const NEAR: i64 = 12;
+
+/// Where the files are.
+pub(crate) fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/golden")
+}
+
+/// What a file has to be: the commands that ran so far, each with its exit code and both streams.
+pub(crate) struct Golden<'a> {
+    desk: &'a Desk,
+    name: &'static str,
+    /// What it is so far.
+    pub(crate) text: String,
+}
+
+impl<'a> Golden<'a> {
+    pub(crate) fn of(desk: &'a Desk, name: &'static str) -> Golden<'a> {
+        Golden { desk, name, text: String::new() }
+    }
+
+    /// Runs `ghapp` with these arguments.
+    pub(crate) fn run(&mut self, arguments: &[&str]) -> &mut Self {
+        self.run_with(arguments, "", |_| {})
+    }
+
+    /// As text and as JSON.
+    pub(crate) fn both(&mut self, arguments: &[&str]) -> &mut Self {
+        self.run(arguments).run(&[arguments, &["--json"]].concat())
+    }
+
+    /// With something on standard input, which is not recorded, and with changes to the command.
+    pub(crate) fn run_with(&mut self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> &mut Self {
+        let output = self.outcome(arguments, input, change);
+        self.record(&line(arguments), &output, &output.stdout())
+    }
+
+    /// Only the first line of standard output that is not empty: the rest is somebody else's.
+    pub(crate) fn run_for_first_line(&mut self, arguments: &[&str]) -> &mut Self {
+        let output = self.outcome(arguments, "", |_| {});
+        let stdout = output.stdout();
+        let first = stdout.lines().find(|line| !line.is_empty()).unwrap_or_default();
+        self.record(&line(arguments), &output, &format!("{first}\n[...]\n"))
+    }
+
+    pub(crate) fn outcome(&self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> Output {
+        let mut command = self.desk.command(binary("ghapp"));
+        change(command.args(arguments));
+        process::run(&mut command, input.as_bytes())
+    }
+
+    pub(crate) fn record(&mut self, line: &str, output: &Output, stdout: &str) -> &mut Self {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let code = output.status.code().expect("no signal ended it");
+        writeln!(self.text, "$ {line}\nexit code: {code}").unwrap();
+        for (name, stream) in [("stdout", stdout), ("stderr", &output.stderr())] {
+            if !stream.is_empty() {
+                let end = if stream.ends_with('\n') { "" } else { "[no newline]\n" };
+                write!(self.text, "--- {name}\n{stream}{end}").unwrap();
+            }
+        }
+        self
+    }
+
+    /// Compares with the file, or writes it.
+    pub(crate) fn check(&self) {
+        let text = self.redacted();
+        let file = directory().join(self.name).with_extension("txt");
+        if std::env::var_os(UPDATE).is_some() {
+            fs::write(&file, text).unwrap();
+            return;
+        }
+        let golden = fs::read_to_string(&file).unwrap_or_default();
+        if let Some(difference) = difference(&golden, &text) {
+            panic!("{}: {difference}\nif that is meant: {UPDATE}=1, see golden.rs", file.display());
+        }
+    }
+
+    /// The text without what differs from run to run.
+    pub(crate) fn redacted(&self) -> String {
+        let (desk, mut text) = (self.desk, self.text.clone());
+        for mint in desk.github.mints() {
+            let basic = STANDARD.encode(format!("x-access-token:{}", mint.token));
+            text = text.replace(&mint.token, "[TOKEN]").replace(&basic, "[BASIC TOKEN]");
+        }
+        // Whatever of a token is left now was printed in another form, or cut.
+        let found = Secrets::of(desk).found_in(text.as_bytes());
+        assert!(found.is_empty(), "golden/{}.txt would have {found:?}", self.name);
+        assert!(!text.contains("ghs_") && !text.contains("PRIVATE KEY"), "golden/{}.txt: {text}", self.name);
+
+        let git = desk.git(["--version"]).ok().stdout();
+        let git = git.trim_end().trim_start_matches("git version ");
+        let port = desk.github.host().split_once(':').expect("the simulator has a port").1;
+        let places = [
+            (desk.github.ca_file().display().to_string(), "[CA FILE]"),
+            (desk.path("").display().to_string().trim_end_matches('/').to_owned(), "[SANDBOX]"),
+            (binary_directory().display().to_string(), "[PROGRAMS]"),
+            (format!("localhost:{port}"), "localhost:[PORT]"),
+            (desk.app.client_id.clone(), "[CLIENT ID]"),
+            (git.to_owned(), "[GIT VERSION]"),
+            // So that nobody's terminal is coloured by looking at a difference.
+            ("\x1b".to_owned(), "␛"),
+            (env!("CARGO_PKG_VERSION").to_owned(), "[VERSION]"),
+        ];
+        for (value, name) in places {
+            text = text.replace(&value, name);
+        }
+        for (pattern, name) in REDACTED {
+            let pattern = Regex::new(&format!("(?m){pattern}")).unwrap();
+            text = pattern.replace_all(&text, *name).into_owned();
+        }
+        let now = desk.github.now();
+        let near = |time: &str| {
+            let time: Timestamp = time.parse().unwrap();
+            time.duration_since(now).as_hours().abs() < NEAR
+        };
+        let show = |found: &Captures<'_>| if near(&found[0]) { "[TIME]".to_owned() } else { found[0].to_owned() };
+        Regex::new(TIME).unwrap().replace_all(&text, show).into_owned()
+    }
+}
+
+/// A command line as one would write it.
+fn line(arguments: &[&str]) -> String {
+    let quoted = |argument: &&str| {
+        let plain = !argument.is_empty() && !argument.contains([' ', '$', '\'', '"', '*']);
+        if plain { (*argument).to_owned() } else { format!("'{argument}'") }
+    };
+    ["ghapp".to_owned()].into_iter().chain(arguments.iter().map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
+/// The first line that differs, and the command that it is about.
+fn difference(golden: &str, now: &str) -> Option<String> {
+    let (mut before, mut after, mut command) = (golden.lines(), now.lines(), "");
+    for number in 1.. {
+        let (expected, found) = (before.next(), after.next());
+        if expected != found {
+            let show = |line: Option<&str>| line.map_or("the end".to_owned(), |line| format!("{line:?}"));
+            return Some(format!(
+                "line {number}, {command}\n  in the file: {}\n  now: {}",
+                show(expected),
+                show(found)
+            ));
+        }
+        let line = found?;
+        command = if line.starts_with("$ ") { line } else { command };
+    }
+    None
+}
