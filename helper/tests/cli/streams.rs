@@ -1,7 +1,7 @@
 //! Streams that are closed, full or never end, and an environment with nothing in it.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Lease, Reply};
 use ghapp_protocol::secret::Secret;
 
-use crate::agent::{Place, reply};
+use crate::agent::{Place, answer_on, reply};
 use crate::program::{PROGRAM, REQUEST, command, finish, run};
 
 fn quit() -> Vec<u8> {
@@ -73,6 +73,31 @@ fn every_operation_survives_streams_that_do_not_exist() {
             assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
         }
     }
+}
+
+/// A closed stream is empty and not the next file that is opened, which would be the connection to the agent.
+#[test]
+fn a_stream_that_does_not_exist_is_an_empty_one() {
+    let place = Place::new();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"exec "$0" get <&-"#, PROGRAM]).env_clear().env("GHAPP_SOCKET", place.socket());
+    let outcome = place.unasked(|| run(shell, ""));
+    assert_eq!(outcome.only_line(), "ghapp: refusing git's request: the attribute protocol is missing or empty");
+
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", r#"exec "$0" get >&- 2>&-"#, PROGRAM])
+        .env_clear()
+        .env("GHAPP_SOCKET", place.path().join("again"));
+    shell.env("GHAPP_TRACE", "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let listener = UnixListener::bind(place.path().join("again")).unwrap();
+    let child = fed(shell, REQUEST);
+    let (mut stream, _) = listener.accept().unwrap();
+    assert!(answer_on(&mut stream, &lease("ghs_canary")).contains("acme/web"));
+    let mut more = String::new();
+    stream.read_to_string(&mut more).unwrap();
+    assert_eq!(more, "", "neither the answer nor the trace goes to the agent");
+    finish(child).assert_silent();
 }
 
 #[test]
