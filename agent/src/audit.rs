@@ -3,13 +3,13 @@
 //!
 //! A thread of its own writes, so that no answer waits for a disk.
 
+mod queue;
 mod reading;
 mod trail;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -18,13 +18,13 @@ use ghapp_protocol::token_hash::TokenHash;
 use serde::Serialize;
 use tracing::{error, warn};
 
+use queue::Queue;
 pub use reading::{Changes, Reading};
 use trail::{Appended, Trail};
 pub use trail::{KEPT, MAX_SIZE};
 
-/// Lines that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out. The queue's
-/// places are there from the start, so there are pointers in them, not records of 400 bytes.
-const QUEUE: usize = 4096;
+/// Decisions that are written at once. They are about 16 KiB, far less than what a file of the log holds.
+const BATCH: usize = 32;
 
 /// One decision.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -86,7 +86,7 @@ pub struct Record {
 
 /// Where decisions are written.
 pub struct Audit {
-    sender: Option<SyncSender<Box<Record>>>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
     lost: Arc<Lost>,
 }
@@ -101,9 +101,9 @@ struct Lost {
 }
 
 impl Lost {
-    fn add(&self, why: String) {
+    fn add(&self, decisions: usize, why: String) {
         *self.why() = why;
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(decisions as u64, Ordering::Relaxed);
     }
 
     fn why(&self) -> MutexGuard<'_, String> {
@@ -118,36 +118,39 @@ impl Audit {
     }
 
     fn over(mut trail: Trail, path: PathBuf) -> io::Result<Self> {
-        let lost = Arc::new(Lost::default());
-        let tally = Arc::clone(&lost);
-        let (sender, receiver) = mpsc::sync_channel::<Box<Record>>(QUEUE);
+        let (queue, lost) = (Arc::new(Queue::default()), Arc::new(Lost::default()));
+        let (taken, tally) = (Ending(Arc::clone(&queue)), Arc::clone(&lost));
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            for record in receiver {
-                let outcome = append(&mut trail, &record).and_then(|appended| match appended {
-                    Appended::Behind => Ok(appended),
-                    Appended::Anew => {
-                        warn!(file = %path.display(), "the audit log was removed or replaced and is made again");
-                        tally.removals.fetch_add(1, Ordering::Relaxed);
-                        append(&mut trail, &anew(record.ts))
+            while let Some(records) = taken.0.take() {
+                for batch in records.chunks(BATCH) {
+                    if let Err(error) = write(&mut trail, batch, &path, &tally) {
+                        error!(file = %path.display(), %error, "the audit log cannot be written");
+                        tally.add(batch.len(), format!("cannot write {}: {error}", path.display()));
                     }
-                });
-                if let Err(error) = outcome {
-                    error!(file = %path.display(), %error, "the audit log cannot be written");
-                    tally.add(format!("cannot write {}: {error}", path.display()));
                 }
             }
         })?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), lost })
+        Ok(Self { queue, thread: Some(thread), lost })
     }
 
     /// Writes a decision.
     pub fn record(&self, record: Record) {
-        if let Some(sender) = &self.sender {
-            // The thread lives as long as the sender, unless it panicked.
-            if sender.send(Box::new(record)).is_err() {
-                self.lost.add("its thread has ended".to_owned());
-            }
+        self.record_later(record);
+        self.hand_over();
+    }
+
+    /// Writes a decision when [`Self::hand_over`] is called next, which the caller sees to: to wake the thread takes longer than to
+    /// find a token in the cache, and whoever asked for it need not wait for that.
+    pub fn record_later(&self, record: Record) {
+        // The thread lives as long as this, unless it panicked.
+        if !self.queue.put(record) {
+            self.lost.add(1, "its thread has ended".to_owned());
         }
+    }
+
+    /// Has the thread write all that there is to write.
+    pub fn hand_over(&self) {
+        self.queue.wake();
     }
 
     /// What is missing in the log since the agent started, and why. None: everything is there.
@@ -166,20 +169,43 @@ impl Audit {
     }
 }
 
+/// Ends the queue with its thread, however that ends: nobody else would take anything.
+struct Ending(Arc<Queue>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl Drop for Audit {
     /// Waits until everything is written.
     fn drop(&mut self) {
-        drop(self.sender.take());
+        self.queue.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn append(trail: &mut Trail, record: &Record) -> io::Result<Appended> {
-    let mut line = serde_json::to_vec(record)?;
-    line.push(b'\n');
-    trail.append(&line)
+/// Writes decisions, a line each, and says so when the ones before may be gone.
+fn write(trail: &mut Trail, records: &[Record], path: &Path, lost: &Lost) -> io::Result<()> {
+    if append(trail, records)? == Appended::Anew {
+        warn!(file = %path.display(), "the audit log was removed or replaced and is made again");
+        lost.removals.fetch_add(1, Ordering::Relaxed);
+        let ts = records.first().map(|record| record.ts.clone()).unwrap_or_default();
+        append(trail, &[anew(ts)])?;
+    }
+    Ok(())
+}
+
+fn append(trail: &mut Trail, records: &[Record]) -> io::Result<Appended> {
+    let mut lines = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut lines, record)?;
+        lines.push(b'\n');
+    }
+    trail.append(&lines)
 }
 
 /// Says in a log that had to be made again that what was in it may be gone.
@@ -194,7 +220,7 @@ mod tests {
     use super::{Audit, Record};
 
     fn ended(audit: &mut Audit) {
-        drop(audit.sender.take());
+        audit.queue.end();
         audit.thread.take().unwrap().join().unwrap();
     }
 
@@ -228,6 +254,21 @@ mod tests {
         assert!(text.lines().any(|line| line.contains("\"made_again\"")), "{text}");
         let trouble = audit.trouble().unwrap();
         assert!(trouble.contains("removed or replaced"), "{trouble}");
+    }
+
+    #[test]
+    fn what_waits_is_written_before_what_comes_later_and_at_the_end() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("audit.jsonl");
+        let audit = Audit::open(path.clone()).unwrap();
+        let record = |outcome: &str| Record { outcome: outcome.to_owned(), ..Record::default() };
+        audit.record_later(record("first"));
+        audit.record(record("second"));
+        audit.record_later(record("third"));
+        drop(audit);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let order: Vec<_> = ["first", "second", "third"].map(|outcome| text.find(outcome)).into_iter().collect();
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{text}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
+    #[expect(clippy::large_stack_arrays, reason = "made by the compiler, and by tests")]
     pub(crate) const fn new() -> Self {
         Self { room: UnsafeCell::new([0; ROOM]), used: AtomicUsize::new(0) }
     }

@@ -1,8 +1,9 @@
 //! The audit log's files: one that is written to, and a few older ones. A line goes in whole, into a file that can be found.
 //!
-//! Several agents of a user may write at once (`ghapp agent run` starts one for a single command): each line is one write to the
+//! Several agents of a user may write at once (`ghapp agent run` starts one for a single command): lines go in one write to the
 //! end of the file, only one of them rotates, and the others notice.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -40,16 +41,16 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Opens the log for appending, or makes it. No file becomes larger than `bound`, unless a single line is.
+    /// Opens the log for appending, or makes it. No file becomes larger than `bound`, unless what is written at once is.
     pub(super) fn open(path: PathBuf, bound: u64) -> io::Result<Self> {
         let (file, size, torn) = open_private(&path)?;
         Ok(Self { path, bound, file, size, torn })
     }
 
-    /// Writes a line; a file that would become too large by it is put aside before.
-    pub(super) fn append(&mut self, line: &[u8]) -> io::Result<Appended> {
+    /// Writes whole lines; a file that would become too large by them is put aside before.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<Appended> {
         if self.size > 0
-            && self.size + line.len() as u64 > self.bound
+            && self.size + lines.len() as u64 > self.bound
             && let Err(error) = self.rotate()
         {
             // Too large is better than incomplete.
@@ -57,7 +58,7 @@ impl Trail {
         }
         let mut appended = Appended::Behind;
         for _ in 0..ATTEMPTS {
-            self.write(line)?;
+            self.write(lines)?;
             match self.standing() {
                 Standing::Current(size) => {
                     self.size = size;
@@ -77,9 +78,9 @@ impl Trail {
         Err(io::Error::other("it is removed again and again"))
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        // One write per line: whoever reads along, or a crash, meets whole lines.
-        let bytes = if self.torn { [b"\n", line].concat() } else { line.to_vec() };
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        // One write for whole lines: whoever reads along, or a crash, meets whole lines.
+        let bytes = if self.torn { Cow::Owned([b"\n", lines].concat()) } else { Cow::Borrowed(lines) };
         self.torn = true;
         self.file.write_all(&bytes)?;
         self.torn = false;

@@ -26,11 +26,13 @@ impl Activity {
     }
 }
 
-/// A client that is being served; until it is dropped the agent is in use.
+/// A client that is being served; until it is dropped the agent is in use. Then the client has its answer, and what was decided
+/// goes into the audit log.
 pub struct InUse<'a>(&'a Broker);
 
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
+        self.0.audit.hand_over();
         let mut state = self.0.activity.state();
         state.serving -= 1;
         state.last = self.0.clock.now().boot;

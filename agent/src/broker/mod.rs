@@ -357,12 +357,12 @@ impl Broker {
     fn write(&self, mut record: Record, started: Moment) {
         let elapsed = self.clock.now().boot.saturating_sub(started.boot);
         record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        // The usual answer is in the audit log, and not worth a line of the journal for each git command.
+        // The usual answer is not worth a line of the journal for each git command, and nobody waits for its line in the log (`InUse`).
         if record.outcome == HIT {
             debug!(call = record.call, outcome = HIT, us = record.us, "decided");
-        } else {
-            info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
+            return self.audit.record_later(record);
         }
+        info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
         self.audit.record(record);
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
             return;
         }
     };
-    let _in_use = service.broker.in_use();
+    let in_use = service.broker.in_use();
     let mut version = WIRE_VERSION;
     let reply = match timeout(READ_TIMEOUT, read(stream)).await {
         Ok(Ok(request)) => {
@@ -54,6 +54,7 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
     let stops = matches!(reply, Reply::Stopping { .. });
     // The client may have gone away; that is its right.
     let _ = timeout(WRITE_TIMEOUT, write(stream, version, reply)).await;
+    drop(in_use); // and not earlier: see there
     if stops {
         service.stop.send_replace(true);
     }
