@@ -7,9 +7,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
+use rustix::io::ioctl_fioclex;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::DEADLINE;
+
+/// How a terminal is opened.
+#[cfg(target_os = "linux")]
+const MASTER: OpenptFlags = OpenptFlags::RDWR.union(OpenptFlags::NOCTTY).union(OpenptFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const MASTER: OpenptFlags = OpenptFlags::RDWR.union(OpenptFlags::NOCTTY);
 
 /// A program that has a terminal for its three streams. It is killed when this is dropped.
 pub struct Terminal {
@@ -29,8 +36,9 @@ impl Terminal {
     ///
     /// When there are no terminals to be had, or the program cannot be started.
     pub fn start(command: &mut Command) -> Terminal {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("there are terminals");
+        let master = openpt(MASTER).expect("there are terminals");
+        // What another thread starts before this has it open as well, where it could not be said at once.
+        ioctl_fioclex(&master).expect("it is ours");
         grantpt(&master).expect("it is ours");
         unlockpt(&master).expect("it is ours");
         let name = ptsname(&master, Vec::new()).expect("it has a name").into_string().expect("the name is ASCII");
