@@ -18,8 +18,9 @@ use crate::token_hash::TokenHash;
 const MAX_LINE: usize = 65_535;
 /// Largest request. git's own are below 70 kB even with the longest `wwwauth[]` values (rule 7).
 const MAX_REQUEST: usize = 1024 * 1024;
-/// How much is read from git at once: a usual request fits into one read.
-const CHUNK: usize = 4096;
+/// How much is read from git at once: a usual request fits into one read. All of it is wiped, byte by byte, and more would take longer
+/// than everything else that the helper computes.
+const CHUNK: usize = 1024;
 /// Room for what git asks; a line that is longer makes more.
 const USUAL: usize = 512;
 
