@@ -131,7 +131,7 @@ fn an_answer_from_the_cache_touches_no_file_no_keyring_and_no_network() {
     let mut calls = count(its().filter(|call| !call.starts_with("write(2, ") && !call.contains(TOKIO_WAKES_ITSELF)));
     // The second marker came the same way.
     assert_eq!(calls.remove("close"), Some(QUESTIONS + 1), "{calls:?}");
-    // One for each thing, and two where tokio asks whether there is more. 12 when this was written; more when a question is late.
+    // One for each thing, and two where tokio asks whether there is more. 11 when this was written; more when a question is late.
     let each = calls.values().sum::<usize>() / (QUESTIONS + 1);
     assert!(each <= 16, "{each} calls for each question: {calls:?}");
     let allowed =

@@ -11,6 +11,7 @@ use std::time::Duration;
 use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::traits::tokio::Listener as _;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -77,6 +78,8 @@ pub async fn serve(
                     connection::serve(&stream, &service, None).await;
                     drop(permit);
                 });
+                // First it is answered. To look for the next one costs the kernel as much when nobody is there.
+                yield_now().await;
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
