@@ -1,7 +1,7 @@
 //! A scripted agent: it listens in a private directory, records what it is asked and answers as it was told.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -56,11 +56,7 @@ impl Place {
 
 /// Takes one request, as JSON, and answers it with these bytes.
 pub(crate) fn answer_one(listener: &UnixListener, answer: &[u8]) -> String {
-    answer_on(&mut listener.accept().unwrap().0, answer)
-}
-
-/// The same on a connection.
-pub(crate) fn answer_on(stream: &mut UnixStream, answer: &[u8]) -> String {
+    let (mut stream, _) = listener.accept().unwrap();
     let mut header = [0; frame::HEADER];
     stream.read_exact(&mut header).unwrap();
     let mut body = vec![0; frame::length(header).unwrap()];
