@@ -3,6 +3,7 @@
 //!
 //! A thread of its own writes, so that no answer waits for a disk.
 
+mod files;
 mod queue;
 mod reading;
 mod trail;
@@ -18,10 +19,11 @@ use ghapp_protocol::token_hash::TokenHash;
 use serde::Serialize;
 use tracing::{error, warn};
 
+pub use files::KEPT;
 use queue::Queue;
 pub use reading::{Changes, Reading};
+pub use trail::MAX_SIZE;
 use trail::{Appended, Trail};
-pub use trail::{KEPT, MAX_SIZE};
 
 /// Decisions that are written at once. They are about 16 KiB, far less than what a file of the log holds.
 const BATCH: usize = 32;

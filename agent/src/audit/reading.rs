@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use super::trail::{KEPT, aside, make_directory, same_file};
+use super::files::{KEPT, aside, make_directory, same_file};
 
 /// How far the log has been read.
 pub struct Reading {

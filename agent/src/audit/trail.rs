@@ -11,12 +11,10 @@ use std::path::{Path, PathBuf};
 use ghapp_protocol::endpoint;
 use tracing::warn;
 
-use crate::private_directory;
+use super::files::{KEPT, aside, make_directory, same_file};
 
 /// Largest file of the log: about 25,000 decisions. With the older ones the log takes five times as much at most.
 pub const MAX_SIZE: u64 = 8 * 1024 * 1024;
-/// Older files that are kept: `audit.jsonl.1` is the youngest of them.
-pub const KEPT: u32 = 4;
 
 /// How often a line is written again into a file that was made anew, before that is called a failure.
 const ATTEMPTS: usize = 3;
@@ -129,33 +127,6 @@ enum Standing {
     Aside,
     /// In no place of ours.
     Gone,
-}
-
-/// The name of an older file.
-pub(super) fn aside(path: &Path, number: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    name.into()
-}
-
-/// Whether two descriptions are of one file.
-#[cfg(unix)]
-pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Files have no number that the standard library tells; the time at which they were made has to do.
-#[cfg(not(unix))]
-pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    one.created().ok() == other.created().ok()
-}
-
-/// Makes the directory of the log, private from its first moment.
-pub(super) fn make_directory(path: &Path) -> io::Result<&Path> {
-    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    private_directory::create(directory)?;
-    Ok(directory)
 }
 
 /// Opens the file, its user's alone; tells its size and whether it ends in the middle of a line.

@@ -1,0 +1,36 @@
+//! The names of the audit log's files, how many there are, and how one is known again: for the writer and for the readers.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::private_directory;
+
+/// Older files that are kept: `audit.jsonl.1` is the youngest of them.
+pub const KEPT: u32 = 4;
+
+/// The name of an older file.
+pub(super) fn aside(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+/// Whether two descriptions are of one file.
+#[cfg(unix)]
+pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Files have no number that the standard library tells; the time at which they were made has to do.
+#[cfg(not(unix))]
+pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    one.created().ok() == other.created().ok()
+}
+
+/// Makes the directory of the log, private from its first moment.
+pub(super) fn make_directory(path: &Path) -> io::Result<&Path> {
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    private_directory::create(directory)?;
+    Ok(directory)
+}
