@@ -1,4 +1,4 @@
-//! The door of an exposed socket: made with its rule, closed with it, and never wider open than its share.
+//! The door of an exposed socket, made with its rule.
 
 use std::io;
 use std::sync::Arc;
@@ -6,10 +6,7 @@ use std::sync::Arc;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Expose, Reply};
 use interprocess::local_socket::tokio::Listener;
-use interprocess::local_socket::traits::tokio::Listener as _;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::sleep;
-use tracing::warn;
+use tokio::sync::watch;
 
 #[cfg(unix)]
 #[path = "exposed/unix.rs"]
@@ -18,12 +15,8 @@ mod platform;
 #[path = "exposed/unsupported.rs"]
 mod platform;
 
-use super::{ACCEPT_PAUSE, Service, connection};
+use super::Service;
 use crate::model::{Caller, Exposure};
-
-/// Connections over one exposed socket that are served at once: enough for a parallel fetch, and what a client that opens
-/// connections and says nothing can take from others.
-const MAX_CONNECTIONS: usize = 8;
 
 /// Why a socket cannot be exposed at a place.
 #[derive(Debug, thiserror::Error)]
@@ -59,11 +52,11 @@ impl From<DoorError> for WireError {
 
 /// A socket that has been made, on its way to who serves it.
 pub(super) struct Door {
-    listener: Listener,
-    place: platform::Place,
-    exposure: Arc<Exposure>,
+    pub(super) listener: Listener,
+    pub(super) place: platform::Place,
+    pub(super) exposure: Arc<Exposure>,
     /// Turns true when it is to be closed. Whoever waits for it to be let go of knows that the file is gone.
-    closing: watch::Receiver<bool>,
+    pub(super) closing: watch::Receiver<bool>,
 }
 
 /// Opens a further socket, if the broker agrees.
@@ -75,54 +68,4 @@ pub(super) async fn open(expose: Expose, caller: &Caller, service: &Service) -> 
         Ok(())
     };
     service.broker.expose_socket(expose, &service.listening, caller, door).await
-}
-
-/// Serves every door that is made.
-pub(super) async fn serve_all(mut doors: mpsc::UnboundedReceiver<Door>, service: Service) {
-    while let Some(door) = doors.recv().await {
-        tokio::spawn(serve(door, service.clone()));
-    }
-}
-
-/// Serves an exposed socket until it is closed.
-async fn serve(door: Door, service: Service) {
-    let Door { listener, place, exposure, mut closing } = door;
-    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let seat = tokio::select! {
-            seat = Arc::clone(&seats).acquire_owned() => seat.expect("the semaphore is never closed"),
-            () = over(&exposure, &service) => continue,
-            _ = closing.wait_for(|closing| *closing) => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = over(&exposure, &service) => continue,
-            _ = closing.wait_for(|closing| *closing) => break,
-        };
-        match accepted {
-            Ok(stream) => {
-                let (service, exposure) = (service.clone(), Arc::clone(&exposure));
-                tokio::spawn(async move {
-                    // In this order: the places of all are taken only by who has one among the guests.
-                    let guest = service.guests.acquire().await.expect("the semaphore is never closed");
-                    let permit = service.permits.acquire().await.expect("the semaphore is never closed");
-                    connection::serve(&stream, &service, Some(&exposure)).await;
-                    drop((permit, guest, seat));
-                });
-            }
-            Err(error) => {
-                warn!(%error, "a connection over an exposed socket could not be accepted");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener); // who comes now is refused at once
-    place.leave();
-    drop(closing);
-}
-
-/// Waits for the end of a socket's time, and then has it closed.
-async fn over(exposure: &Exposure, service: &Service) {
-    sleep(service.broker.time_left(exposure)).await;
-    service.broker.close_what_is_over();
 }

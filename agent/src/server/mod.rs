@@ -2,6 +2,7 @@
 
 mod connection;
 mod dispatch;
+mod doors;
 mod exposed;
 mod peer;
 
@@ -55,7 +56,7 @@ pub async fn serve(
     let listening = Arc::new(listening);
     let (doors, new_doors) = mpsc::unbounded_channel();
     let service = Service { broker, listening, stop: stop.clone(), permits: Arc::clone(&permits), guests, doors };
-    tokio::spawn(exposed::serve_all(new_doors, service.clone()));
+    tokio::spawn(doors::serve_all(new_doors, service.clone()));
     let mut stopped = stop.subscribe();
     loop {
         // The permit comes first: a connection that is accepted is served at once.

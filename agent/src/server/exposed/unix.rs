@@ -24,7 +24,7 @@ const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_PASS: u32 = 0o001;
 
 /// A socket's file.
-pub(super) struct Place {
+pub(in crate::server) struct Place {
     path: PathBuf,
     number: u64,
 }
@@ -101,7 +101,7 @@ fn why_unfit(directory: &Path, passable: bool) -> Option<String> {
 
 impl Place {
     /// Removes the socket if it is ours. The directory stays: it may be mounted somewhere, and the socket may be exposed anew.
-    pub(super) fn leave(self) {
+    pub(in crate::server) fn leave(self) {
         socket_file::remove(&self.path, self.number);
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn bind(exposure: &Exposure) -> Result<(Listener, Place), DoorError> 
 }
 
 impl Place {
-    pub(super) fn leave(self) {
+    pub(in crate::server) fn leave(self) {
         match self {}
     }
 }

@@ -1,0 +1,66 @@
+//! Serves the doors of exposed sockets: each until it is closed, and never with more than its share of the connections.
+
+use std::sync::Arc;
+
+use interprocess::local_socket::traits::tokio::Listener as _;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::exposed::Door;
+use super::{ACCEPT_PAUSE, Service, connection};
+use crate::model::Exposure;
+
+/// Connections over one exposed socket that are served at once: enough for a parallel fetch, and what a client that opens
+/// connections and says nothing can take from others.
+const MAX_CONNECTIONS: usize = 8;
+
+/// Serves every door that is made.
+pub(super) async fn serve_all(mut doors: mpsc::UnboundedReceiver<Door>, service: Service) {
+    while let Some(door) = doors.recv().await {
+        tokio::spawn(serve(door, service.clone()));
+    }
+}
+
+/// Serves an exposed socket until it is closed.
+async fn serve(door: Door, service: Service) {
+    let Door { listener, place, exposure, mut closing } = door;
+    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let seat = tokio::select! {
+            seat = Arc::clone(&seats).acquire_owned() => seat.expect("the semaphore is never closed"),
+            () = over(&exposure, &service) => continue,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = over(&exposure, &service) => continue,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        match accepted {
+            Ok(stream) => {
+                let (service, exposure) = (service.clone(), Arc::clone(&exposure));
+                tokio::spawn(async move {
+                    // In this order: the places of all are taken only by who has one among the guests.
+                    let guest = service.guests.acquire().await.expect("the semaphore is never closed");
+                    let permit = service.permits.acquire().await.expect("the semaphore is never closed");
+                    connection::serve(&stream, &service, Some(&exposure)).await;
+                    drop((permit, guest, seat));
+                });
+            }
+            Err(error) => {
+                warn!(%error, "a connection over an exposed socket could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener); // who comes now is refused at once
+    place.leave();
+    drop(closing);
+}
+
+/// Waits for the end of a socket's time, and then has it closed.
+async fn over(exposure: &Exposure, service: &Service) {
+    sleep(service.broker.time_left(exposure)).await;
+    service.broker.close_what_is_over();
+}
