@@ -17,6 +17,7 @@ use super::Session;
 use super::arguments::{Agent, Form};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
+use super::in_place::replace_process;
 use super::json::{self, SCHEMA};
 use super::{expose, private_agent, shell_exports, wording};
 use crate::model::StoreKind;
@@ -72,21 +73,6 @@ fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
     command.arg("--foreground").arg("--socket").arg(session.agent.endpoint().path());
     command.arg("--config").arg(&session.config);
     replace_process(command).map_err(cannot_run)
-}
-
-/// Becomes another program.
-#[cfg(unix)]
-pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    Err(command.exec())
-}
-
-/// Runs another program in our place: Windows cannot replace a process.
-#[cfg(not(unix))]
-pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
-    let status = command.status()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
 /// A program of ours cannot be run.

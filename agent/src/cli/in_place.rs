@@ -7,7 +7,6 @@ use std::process::{Command, ExitCode};
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::hardening;
 
-use super::agent::replace_process;
 use super::failure::CliError;
 use super::output::Output;
 
@@ -21,6 +20,21 @@ pub(super) fn run(output: &Output, command: Command) -> ExitCode {
     let program = command.get_program().to_owned();
     hardening::release_command();
     replace_process(command).unwrap_or_else(|error| cannot_run(output, &program, &error))
+}
+
+/// Becomes another program.
+#[cfg(unix)]
+pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec())
+}
+
+/// Runs another program in our place: Windows cannot replace a process.
+#[cfg(not(unix))]
+pub(super) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
+    let status = command.status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
 /// Says why a command cannot be run, as the shell's exit code does.
