@@ -1,12 +1,12 @@
 //! `ghapp apps` and `ghapp installations`: what is configured, and where it is installed.
 
 use ghapp_protocol::error::ErrorCode;
-use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, InstallationsCall, Reply};
 use serde::Serialize;
 
 use super::arguments::Listing;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
+use super::known_apps::{configured, installations, selected};
 use super::{Session, wording};
 use crate::model::first_login;
 
@@ -33,7 +33,7 @@ pub(super) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), Cli
             }
             selected(session, status.apps)?
         }
-        None => selected(session, super::status::configured(session)?)?,
+        None => selected(session, configured(session)?)?,
     };
     // What GitHub says now is what the agent goes by from now on: widened grants are picked up this way.
     let seen: Vec<_> = if arguments.refresh {
@@ -99,47 +99,4 @@ pub(super) fn list_installations(session: &Session<'_>, arguments: &Listing) -> 
         ]
     });
     session.output.table(&["ID", "APP", "ACCOUNT", "REPOSITORIES", "PERMISSIONS", "STATE"], &rows.collect::<Vec<_>>())
-}
-
-/// The Apps that are meant: all, or the one that `--app` names.
-pub(super) fn selected(session: &Session<'_>, mut apps: Vec<AppStatus>) -> Result<Vec<AppStatus>, CliError> {
-    if let Some(name) = &session.app {
-        apps.retain(|app| app.name == name.as_str());
-        if apps.is_empty() {
-            return Err(CliError::new(ErrorCode::NotConfigured, format!("no App named {name} is configured"))
-                .hint("run: ghapp apps"));
-        }
-    }
-    Ok(apps)
-}
-
-/// The installations of an App: those that the agent has seen, or those that GitHub has now.
-pub(super) fn installations(
-    session: &Session<'_>,
-    app: &str,
-    refresh: bool,
-) -> Result<Vec<InstallationStatus>, CliError> {
-    let mut all: Vec<InstallationStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|one| one.id);
-        let call = Call::Installations(InstallationsCall {
-            app: app.to_owned(),
-            // GitHub is asked once; the further pages are those of what it said then.
-            refresh: refresh && after.is_none(),
-            after,
-        });
-        let reply = if refresh { session.agent.ask_slow(call)? } else { session.agent.ask(call)? };
-        let Reply::Installations { installations, more } = reply else {
-            return Err(session.agent.unexpected());
-        };
-        let advanced = installations.last().is_some_and(|last| Some(last.id) > after);
-        all.extend(installations);
-        if !more {
-            return Ok(all);
-        }
-        // A page that leads nowhere would be asked for for ever.
-        if !advanced {
-            return Err(session.agent.unexpected());
-        }
-    }
 }

@@ -7,7 +7,7 @@ use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, InstallationStatus};
 
 use super::failure::CliError;
-use super::{Session, apps, browser};
+use super::{Session, browser, known_apps};
 
 /// Between two questions to GitHub: 200 in all, far below what it allows, and nobody wonders that long.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ pub(super) fn wait(session: &Session<'_>, app: &AppStatus, resume: &str) -> Resu
     let waiting = output.waiting("waiting for the installation");
     let until = Instant::now() + PATIENCE;
     loop {
-        match apps::installations(session, &app.name, true) {
+        match known_apps::installations(session, &app.name, true) {
             Ok(found) if !found.is_empty() => return Ok(found),
             Ok(_) => {}
             Err(error) if passes(error.code) => output.detail(&format!("not yet: {}", error.message)),

@@ -15,7 +15,7 @@ use super::failure::{CliError, LOG_IN};
 use super::json::{self, SCHEMA};
 use super::output::{Mark, Output};
 use super::pem::{self, PemSource};
-use super::{Session, apps, passphrase, wording};
+use super::{Session, known_apps, passphrase, wording};
 use crate::config;
 use crate::model::{App, StoreKind};
 use crate::signer;
@@ -50,7 +50,7 @@ fn list(session: &Session<'_>, as_json: bool) -> Result<(), CliError> {
             if let Some(error) = status.config_error {
                 return Err(CliError::new(ErrorCode::Config, error).hint("mend the file, then run: ghapp agent reload"));
             }
-            known(session, &apps::selected(session, status.apps)?)?
+            known(session, &known_apps::selected(session, status.apps)?)?
         }
         None => configured(session)?,
     };
@@ -117,7 +117,7 @@ fn print_json(session: &Session<'_>, keys: &[KeyStatus]) -> Result<(), CliError>
 }
 
 fn verify(session: &Session<'_>, arguments: &Verify) -> Result<ExitCode, CliError> {
-    let apps = apps::selected(session, session.agent.status()?.apps)?;
+    let apps = known_apps::selected(session, session.agent.status()?.apps)?;
     if apps.is_empty() {
         return Err(CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(LOG_IN));
     }
@@ -227,7 +227,7 @@ fn announce(output: &Output, app: &AppStatus, added: &AddedKey, signs: bool) -> 
 
 /// The one App that can be meant.
 fn the_app(session: &Session<'_>, status: &Status) -> Result<AppStatus, CliError> {
-    let apps = apps::selected(session, status.apps.clone())?;
+    let apps = known_apps::selected(session, status.apps.clone())?;
     match <[_; 1]>::try_from(apps) {
         Ok([app]) => Ok(app),
         Err(apps) => match apps.first() {
@@ -242,7 +242,7 @@ fn the_app(session: &Session<'_>, status: &Status) -> Result<AppStatus, CliError
 }
 
 fn remove(session: &Session<'_>, text: &str) -> Result<(), CliError> {
-    let apps = apps::selected(session, session.agent.status()?.apps)?;
+    let apps = known_apps::selected(session, session.agent.status()?.apps)?;
     let keys = known(session, &apps)?;
     let KeyStatus { app, fingerprint, .. } = meant(&keys, text)?;
     let call = RemoveKey { app: app.clone(), fingerprint: fingerprint.clone() };

@@ -6,7 +6,7 @@ use ghapp_protocol::secret::Secret;
 
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
-use super::{Session, arguments, passphrase, status, wording};
+use super::{Session, arguments, known_apps, passphrase, wording};
 use crate::model::StoreKind;
 
 /// Starts no agent: one that is not there holds nothing.
@@ -64,7 +64,7 @@ fn ask(session: &Session<'_>, passphrase: Option<Secret>) -> Result<Option<Reply
     if let Some(reply) = session.agent.ask_running(Call::Unlock(unlock.clone()), NETWORK_TIMEOUT)? {
         return Ok(Some(reply));
     }
-    let apps = status::configured(session)?;
+    let apps = known_apps::configured(session)?;
     if apps.iter().any(|app| app.store == StoreKind::EncryptedFile.as_str()) {
         return session.agent.ask_slow(Call::Unlock(unlock)).map(Some);
     }

@@ -9,7 +9,7 @@ use ghapp_protocol::secret::Secret;
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
 use super::pem::{self, PemSource};
-use super::{Session, apps, create, installing, passphrase, setup_git, wizard, wording};
+use super::{Session, create, installing, known_apps, passphrase, setup_git, wizard, wording};
 use crate::model::{ApiUrl, StoreKind};
 use crate::signer;
 
@@ -199,7 +199,7 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
 
 /// Asks GitHub where the App is installed and lists it. The App is there either way.
 fn installations(session: &Session<'_>, app: &AppStatus, needed: bool) -> Result<Vec<InstallationStatus>, CliError> {
-    let found = match apps::installations(session, &app.name, true) {
+    let found = match known_apps::installations(session, &app.name, true) {
         Ok(found) => found,
         Err(error) if needed => return Err(error),
         Err(error) => {

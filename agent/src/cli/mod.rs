@@ -23,6 +23,7 @@ mod in_place;
 mod installing;
 mod json;
 mod key;
+mod known_apps;
 mod leases;
 mod lock;
 mod login;

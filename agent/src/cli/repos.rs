@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::arguments::Repos;
 use super::failure::CliError;
 use super::json::SCHEMA;
-use super::{Session, apps};
+use super::{Session, known_apps};
 use crate::model::first_login;
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct Reached {
 }
 
 pub(super) fn list(session: &Session<'_>, arguments: &Repos) -> Result<(), CliError> {
-    let apps = apps::selected(session, session.agent.status()?.apps)?;
+    let apps = known_apps::selected(session, session.agent.status()?.apps)?;
     if apps.is_empty() {
         return Err(
             CliError::new(ErrorCode::NotConfigured, "no App is configured").hint(format!("run: {}", first_login(None)))
@@ -118,8 +118,8 @@ fn shape(reached: &Reached) -> RepositoryOutput<'_> {
 
 /// The installations of an App: those that the agent has seen, or all when it has seen none yet.
 fn installations(session: &Session<'_>, app: &AppStatus, refresh: bool) -> Result<Vec<InstallationStatus>, CliError> {
-    let seen = apps::installations(session, &app.name, refresh)?;
-    if seen.is_empty() && !refresh { apps::installations(session, &app.name, true) } else { Ok(seen) }
+    let seen = known_apps::installations(session, &app.name, refresh)?;
+    if seen.is_empty() && !refresh { known_apps::installations(session, &app.name, true) } else { Ok(seen) }
 }
 
 /// What an installation reaches.

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
-use super::{Session, apps, arguments, git_config, wiring, wording};
-use crate::config;
+use super::{Session, arguments, git_config, known_apps, wiring, wording};
 use crate::model::first_login;
 
 #[derive(Serialize)]
@@ -36,12 +35,12 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
     let mut config_error = status.as_ref().and_then(|status| status.config_error.clone());
     let found = match &status {
         Some(status) => status.apps.clone(),
-        None => configured(session).unwrap_or_else(|error| {
+        None => known_apps::configured(session).unwrap_or_else(|error| {
             config_error = Some(error.message);
             Vec::new()
         }),
     };
-    let apps: Vec<_> = apps::selected(session, found)?
+    let apps: Vec<_> = known_apps::selected(session, found)?
         .into_iter()
         .map(|app| {
             let seen = if status.is_some() { seen(session, &app) } else { Vec::new() };
@@ -76,30 +75,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// The state of an App when no agent can tell.
-const UNKNOWN_STATE: &str = "unknown";
-
-/// The Apps of the configuration file, for when no agent runs.
-pub(super) fn configured(session: &Session<'_>) -> Result<Vec<AppStatus>, CliError> {
-    let config = config::load(&session.config)?;
-    let status = |app: crate::model::App| AppStatus {
-        name: app.name.to_string(),
-        host: app.host,
-        app_id: app.app_id,
-        client_id: app.client_id,
-        slug: app.slug,
-        key_fingerprint: app.key.map(|key| key.to_string()),
-        store: app.store.as_str().to_owned(),
-        state: UNKNOWN_STATE.to_owned(),
-        refused_keys: Vec::new(),
-        missing_keys: Vec::new(),
-    };
-    Ok(config.apps.into_iter().map(status).collect())
-}
-
 /// The installations that the agent has seen. The rest of the status is worth showing without them.
 fn seen(session: &Session<'_>, app: &AppStatus) -> Vec<InstallationStatus> {
-    apps::installations(session, &app.name, false).unwrap_or_else(|error| {
+    known_apps::installations(session, &app.name, false).unwrap_or_else(|error| {
         session.output.detail(&format!("installations of {}: {}", app.name, error.message));
         Vec::new()
     })

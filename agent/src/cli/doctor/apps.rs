@@ -6,7 +6,7 @@ use ghapp_protocol::message::{AppStatus, InstallationStatus};
 use super::facts::Facts;
 use super::fix::Fix;
 use super::outcome::Outcome;
-use crate::cli::apps::installations as ask;
+use crate::cli::known_apps::installations as ask;
 
 /// The permission without which git can do nothing.
 const CONTENTS: &str = "contents";
