@@ -18,7 +18,7 @@ pub(super) use config::{Config, Get, Set};
 pub(super) use exec::Exec;
 pub(super) use expose::{Expose, Unexpose};
 pub(super) use key::{Key, NewKey, Verb, Verify};
-pub(super) use login::Login;
+pub(super) use login::{DEFAULT_HOST, Login};
 pub(super) use manual::{Completion, Help, Man};
 pub(super) use setup_git::{Besides, Place, SetupGit};
 

@@ -4,25 +4,22 @@ use std::path::Path;
 
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Login, Reply};
 use ghapp_protocol::remote::{Host, Owner};
-use ghapp_protocol::secret::Secret;
 
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
 use super::pem::{self, PemSource};
 use super::{Session, create, installing, known_apps, passphrase, setup_git, wizard, wording};
-use crate::model::{ApiUrl, StoreKind};
+use crate::model::StoreKind;
 use crate::signer;
 
 /// Most installations that are listed; a public App may have thousands.
 const MAX_LISTED: usize = 20;
-/// Where Apps are unless another host is named.
-pub(super) const DEFAULT_HOST: &str = "github.com";
 
 pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<(), CliError> {
     // Standard input cannot give the key and the answers.
     let asks = session.asks && arguments.pem.as_deref() != Some(Path::new("-"));
     let arguments = if asks { wizard::complete(session, arguments)? } else { arguments };
-    if arguments.passphrase_file.is_some() && store(&arguments) != StoreKind::EncryptedFile {
+    if arguments.passphrase_file.is_some() && arguments.store() != StoreKind::EncryptedFile {
         return Err(CliError::usage("only an encrypted file has a passphrase: --store encrypted-file"));
     }
     if arguments.create {
@@ -44,7 +41,7 @@ pub(super) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     let next = wire(session, &arguments, &app, &installations)?;
     // Behind all that can fail: the file may be needed to do it again.
     if let Some(source) = source
-        && (arguments.delete_pem || (asks && wizard::may_delete(&source, store(&arguments))?))
+        && (arguments.delete_pem || (asks && wizard::may_delete(&source, arguments.store())?))
     {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
@@ -86,13 +83,13 @@ fn wire(
 
 /// Where the key comes from; nowhere when its store has it.
 fn source(arguments: &arguments::Login) -> Result<Option<PemSource>, CliError> {
-    let store = store(arguments);
+    let store = arguments.store();
     if arguments.pem.is_none() && store != StoreKind::CredentialsDir {
         return Err(CliError::usage("login needs the file with the App's private key: --pem FILE").hint(LOG_IN));
     }
     if arguments.app_id.is_none() && arguments.client_id.is_none() {
         return Err(CliError::usage("login needs to know which App: --app-id N or --client-id ID")
-            .hint(format!("both are shown on the App's page below https://{}/settings/apps", host(arguments))));
+            .hint(format!("both are shown on the App's page below https://{}/settings/apps", arguments.host())));
     }
     let Some(pem) = &arguments.pem else {
         if arguments.delete_pem {
@@ -115,7 +112,7 @@ fn source(arguments: &arguments::Login) -> Result<Option<PemSource>, CliError> {
 }
 
 fn call(session: &Session<'_>, arguments: &arguments::Login, source: Option<&PemSource>) -> Result<Login, CliError> {
-    let (api_url, ca_file) = (api_url(arguments)?, ca_file(arguments)?);
+    let (api_url, ca_file) = (arguments.api_url()?, arguments.ca_file()?);
     let key = match source {
         None => None,
         Some(source) => {
@@ -126,57 +123,18 @@ fn call(session: &Session<'_>, arguments: &arguments::Login, source: Option<&Pem
             Some(pem::for_the_agent(&key))
         }
     };
-    let passphrase = new_passphrase(session, arguments, source == Some(&PemSource::Stdin))?;
+    let passphrase = passphrase::for_login(session, arguments, source == Some(&PemSource::Stdin))?;
     Ok(Login {
         name: arguments.name.clone().or_else(|| session.app.clone()).map(|name| name.to_string()),
-        host: host(arguments),
+        host: arguments.host(),
         api_url,
         ca_file,
         app_id: arguments.app_id,
         client_id: arguments.client_id.clone(),
-        store: store(arguments).as_str().to_owned(),
+        store: arguments.store().as_str().to_owned(),
         key,
         passphrase,
     })
-}
-
-/// The passphrase for a new file, if the store needs one.
-pub(super) fn new_passphrase(
-    session: &Session<'_>,
-    arguments: &arguments::Login,
-    stdin_is_key: bool,
-) -> Result<Option<Secret>, CliError> {
-    if store(arguments) != StoreKind::EncryptedFile {
-        return Ok(None);
-    }
-    passphrase::new(session, arguments.passphrase_file.as_deref(), stdin_is_key).map(Some)
-}
-
-/// The host that is meant.
-pub(super) fn host(arguments: &arguments::Login) -> Host {
-    arguments.host.clone().unwrap_or_else(|| Host::parse(DEFAULT_HOST).expect("it is a host"))
-}
-
-/// The store that is meant. The command line takes no other names.
-pub(super) fn store(arguments: &arguments::Login) -> StoreKind {
-    arguments.store.as_deref().and_then(StoreKind::parse).unwrap_or(StoreKind::Keyring)
-}
-
-/// The API, when it was named, in its plain form.
-pub(super) fn api_url(arguments: &arguments::Login) -> Result<Option<String>, CliError> {
-    let api_url = arguments.api_url.as_deref().map(ApiUrl::parse).transpose();
-    let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
-    Ok(api_url.map(|url| url.as_str().to_owned()))
-}
-
-/// The file of certificates, when it was named. The agent has another current directory.
-pub(super) fn ca_file(arguments: &arguments::Login) -> Result<Option<String>, CliError> {
-    let Some(path) = arguments.ca_file.as_deref() else { return Ok(None) };
-    let absolute = std::path::absolute(path).map_err(|error| CliError::file("find", path, error))?;
-    match absolute.to_str() {
-        Some(text) => Ok(Some(text.to_owned())),
-        None => Err(CliError::usage(format!("--ca-file: {} is not a name in UTF-8", path.display()))),
-    }
 }
 
 fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {

@@ -9,7 +9,9 @@ use ghapp_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::Session;
+use super::arguments::Login;
 use super::failure::CliError;
+use crate::model::StoreKind;
 
 /// Longest passphrase, in bytes.
 const MAX: usize = 1024;
@@ -17,12 +19,20 @@ const MAX: usize = 1024;
 const FLAG: &str = "--passphrase-file FILE";
 
 /// A passphrase for a new file, which has to be given twice on a terminal. `stdin_is_key` says that standard input is not free.
-pub(super) fn new(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result<Secret, CliError> {
+fn new(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result<Secret, CliError> {
     read(session, file, stdin_is_key, || {
         let first = prompt("Passphrase for the encrypted file: ")?;
         let second = prompt("The same once more: ")?;
         if *first == *second { Ok(first) } else { Err(CliError::usage("the two passphrases differ")) }
     })
+}
+
+/// The passphrase for the new file of a login, if its store needs one. `stdin_is_key` says that standard input is not free.
+pub(super) fn for_login(session: &Session<'_>, login: &Login, stdin_is_key: bool) -> Result<Option<Secret>, CliError> {
+    if login.store() != StoreKind::EncryptedFile {
+        return Ok(None);
+    }
+    new(session, login.passphrase_file.as_deref(), stdin_is_key).map(Some)
 }
 
 /// The passphrase of a file that there is. `stdin_is_key` says that standard input is not free.

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use ghapp_protocol::message::AppStatus;
 use ghapp_protocol::remote::{Host, Owner};
 
-use super::arguments::Login;
+use super::arguments::{DEFAULT_HOST, Login};
 use super::failure::CliError;
 use super::pem::{self, PemSource};
-use super::{Session, login, prompt};
+use super::{Session, prompt};
 use crate::config::{downloads, home};
 use crate::model::StoreKind;
 
@@ -35,9 +35,8 @@ pub(super) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login,
         let ways = ["Create a new App on GitHub", "Use an App that exists already"].map(str::to_owned);
         login.create = prompt::choose("What shall git act as?", &ways, say)? == 0;
         if login.host.is_none() {
-            let host = prompt::ask("Host", Some(login::DEFAULT_HOST), |text| {
-                Host::parse(text).map_err(|error| error.to_string())
-            })?;
+            let host =
+                prompt::ask("Host", Some(DEFAULT_HOST), |text| Host::parse(text).map_err(|error| error.to_string()))?;
             login.host = Some(host);
         }
     }
@@ -46,11 +45,11 @@ pub(super) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login,
             (!text.is_empty()).then(|| Owner::parse(text).map_err(|error| error.to_string())).transpose()
         })?;
     } else {
-        if login.pem.is_none() && login::store(&login) != StoreKind::CredentialsDir {
+        if login.pem.is_none() && login.store() != StoreKind::CredentialsDir {
             login.pem = Some(key_file(say)?);
         }
         if login.app_id.is_none() && login.client_id.is_none() {
-            let page = format!("https://{}/settings/apps", login::host(&login));
+            let page = format!("https://{}/settings/apps", login.host());
             say(&format!("Both ids are on the App's page: {page}"));
             match prompt::ask("App ID or client ID", None, read_id)? {
                 Id::App(id) => login.app_id = Some(id),

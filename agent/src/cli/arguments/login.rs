@@ -6,7 +6,11 @@ use clap::Args;
 use ghapp_protocol::remote::{Host, Owner};
 
 use super::{app_name, host, owner};
-use crate::model::{AppName, StoreKind};
+use crate::cli::failure::CliError;
+use crate::model::{ApiUrl, AppName, StoreKind};
+
+/// Where Apps are unless another host is named.
+pub(in crate::cli) const DEFAULT_HOST: &str = "github.com";
 
 const LOGIN: &str = "\
 On a terminal, what is left out is asked for; with --no-input, or without a terminal, it is an error.
@@ -67,4 +71,33 @@ pub(in crate::cli) struct Login {
     /// Delete the file with the key when all went well
     #[arg(long)]
     pub(in crate::cli) delete_pem: bool,
+}
+
+impl Login {
+    /// The host that is meant.
+    pub(in crate::cli) fn host(&self) -> Host {
+        self.host.clone().unwrap_or_else(|| Host::parse(DEFAULT_HOST).expect("it is a host"))
+    }
+
+    /// The store that is meant. The command line takes no other names.
+    pub(in crate::cli) fn store(&self) -> StoreKind {
+        self.store.as_deref().and_then(StoreKind::parse).unwrap_or(StoreKind::Keyring)
+    }
+
+    /// The API, when it was named, in its plain form.
+    pub(in crate::cli) fn api_url(&self) -> Result<Option<String>, CliError> {
+        let api_url = self.api_url.as_deref().map(ApiUrl::parse).transpose();
+        let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
+        Ok(api_url.map(|url| url.as_str().to_owned()))
+    }
+
+    /// The file of certificates, when it was named. The agent has another current directory.
+    pub(in crate::cli) fn ca_file(&self) -> Result<Option<String>, CliError> {
+        let Some(path) = self.ca_file.as_deref() else { return Ok(None) };
+        let absolute = std::path::absolute(path).map_err(|error| CliError::file("find", path, error))?;
+        match absolute.to_str() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(CliError::usage(format!("--ca-file: {} is not a name in UTF-8", path.display()))),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use ghapp_protocol::remote::{Host, Owner};
 use serde_json::json;
 
 use super::super::failure::CliError;
-use super::super::{arguments, login, token};
+use super::super::{arguments, token};
 use crate::model::{Level, Permissions};
 
 /// Longest name of an App at GitHub.
@@ -48,7 +48,7 @@ impl Manifest {
             Some(name) => name.to_string(),
             None => proposed_name(arguments.org.as_ref(), &user(), fastrand::u16(..)),
         };
-        Ok(Self { host: login::host(arguments), organization: arguments.org.clone(), name, permissions })
+        Ok(Self { host: arguments.host(), organization: arguments.org.clone(), name, permissions })
     }
 
     /// The manifest as GitHub takes it.

@@ -20,7 +20,7 @@ use ghapp_protocol::remote::Host;
 use ghapp_protocol::secret::Secret;
 
 use super::failure::CliError;
-use super::{Session, arguments, browser, login};
+use super::{Session, arguments, browser, passphrase};
 use crate::model::shell_word;
 use callback::Callback;
 use manifest::Manifest;
@@ -34,9 +34,9 @@ const SECRET: usize = 32;
 /// Has an App registered and adds it. When anything fails before GitHub has registered it, nothing has been made or stored.
 pub(super) fn run(session: &Session<'_>, arguments: &arguments::Login) -> Result<AppStatus, CliError> {
     let manifest = Manifest::of(arguments)?;
-    let host = login::host(arguments);
+    let host = arguments.host();
     // What can be known to fail fails before the person is sent to GitHub.
-    let passphrase = login::new_passphrase(session, arguments, false)?;
+    let passphrase = passphrase::for_login(session, arguments, false)?;
     match session.agent.ask_slow(call(session, arguments, &host, passphrase.as_ref(), None)?)? {
         Reply::ReadyToCreate {} => {}
         _ => return Err(session.agent.unexpected()),
@@ -66,9 +66,9 @@ fn call(
     Ok(Call::CreateApp(Box::new(CreateApp {
         name: arguments.name.clone().or_else(|| session.app.clone()).map(|name| name.to_string()),
         host: host.clone(),
-        api_url: login::api_url(arguments)?,
-        ca_file: login::ca_file(arguments)?,
-        store: login::store(arguments).as_str().to_owned(),
+        api_url: arguments.api_url()?,
+        ca_file: arguments.ca_file()?,
+        store: arguments.store().as_str().to_owned(),
         passphrase: passphrase.cloned(),
         code,
     })))
