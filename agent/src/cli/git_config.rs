@@ -1,7 +1,7 @@
 //! git itself, run with bounds: reads and writes its configuration, and asks a repository for its remote.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::arguments::Place;
 use super::bounded::{self, Answer, Trouble};
 use super::chain::Entry;
 use super::failure::CliError;
+use super::program_version::{numbers, version_of};
 
 /// How long git may take. Reading or changing a file takes milliseconds; a home directory on a network may need seconds.
 const GIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -182,6 +183,11 @@ pub(super) fn line(arguments: &[&str]) -> Result<String, CliError> {
     let answer = run(arguments.iter().map(OsStr::new))?;
     expect_success(&answer)?;
     Ok(String::from_utf8_lossy(&answer.stdout).trim_end().to_owned())
+}
+
+/// The version of git: its first two numbers.
+pub(super) fn git_version() -> Option<(u32, u32)> {
+    numbers(&version_of(Path::new("git")).ok()?)
 }
 
 /// Requires that git succeeded.

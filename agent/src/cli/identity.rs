@@ -3,12 +3,11 @@
 use ghapp_protocol::message::{Call, Identity, IdentityCall, Reply};
 use serde::Serialize;
 
-use super::Session;
 use super::arguments::{self, IdentityPlace};
 use super::failure::CliError;
 use super::git_config::ConfigFile;
 use super::json::SCHEMA;
-use super::setup_git::additions;
+use super::{Session, additions};
 
 #[derive(Serialize)]
 struct IdentityOutput<'a> {

@@ -3,6 +3,7 @@
 //! It holds no key longer than the hand-over to the agent takes, and it never talks to GitHub itself. One file per command;
 //! `connection` is the way to the agent, `output` the way to the person, `failure` what ends a command.
 
+mod additions;
 mod agent;
 mod apps;
 mod arguments;
@@ -34,11 +35,13 @@ mod output;
 mod passphrase;
 mod pem;
 mod private_agent;
+mod program_version;
 mod progress;
 mod prompt;
 mod renewal;
 mod repos;
 mod revoke;
+mod search_path;
 mod setup_git;
 mod shell_exports;
 mod status;

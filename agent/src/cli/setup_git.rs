@@ -1,24 +1,21 @@
 //! `ghapp setup-git`: makes git ask us for the hosts and owners of our Apps, and takes that back.
 
-pub(super) mod additions;
-
-use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::remote::{Host, Owner};
 use ghapp_protocol::start::sibling;
 
+use super::additions::{self, Addition, written};
 use super::arguments::{Besides, SetupGit};
-use super::doctor::git_version;
 use super::failure::CliError;
-use super::git_config::ConfigFile;
+use super::git_config::{ConfigFile, git_version};
 use super::output::Output;
+use super::search_path::{in_path, search_path};
 use super::wiring::{self, BARE_HELPER, HELPER_PROGRAM};
 use super::{Session, identity};
 use crate::config;
 use crate::model::{first_login, shell_word};
-use additions::Addition;
 
 /// The first git that can show a token unasked.
 const GIT_WITH_AHEAD: (u32, u32) = (2, 46);
@@ -188,18 +185,6 @@ fn urls(host: &Host, owners: &[Owner]) -> Vec<String> {
     owners.iter().map(|owner| wiring::url(host, Some(owner))).collect()
 }
 
-/// Values in a row; an empty one forgets those before it.
-fn written(values: &[String]) -> String {
-    if values.is_empty() {
-        return "(nothing)".to_owned();
-    }
-    let name = |value: &String| match value.as_str() {
-        "" => "(reset)".to_owned(),
-        value => value.to_owned(),
-    };
-    values.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
 fn undo(file: &ConfigFile, host: &Host) -> String {
     let flag = file.flag().iter().map(|word| shell_word(&word.to_string_lossy())).collect::<Vec<_>>();
     format!("ghapp setup-git --remove {} --host {host}", flag.join(" "))
@@ -241,19 +226,6 @@ fn absolute_helper() -> Result<String, CliError> {
         CliError::new(ErrorCode::File, format!("{} cannot be written into git's configuration", program.display()))
     })?;
     Ok(wiring::absolute_helper(program))
-}
-
-/// Where this process looks for programs.
-pub(super) fn search_path() -> OsString {
-    std::env::var_os("PATH").unwrap_or_default()
-}
-
-/// Our helper in such a list of directories, as git would find it.
-pub(super) fn in_path(path: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(path)
-        .filter(|directory| directory.is_absolute())
-        .map(|directory| directory.join(HELPER_PROGRAM))
-        .find(|program| program.is_file())
 }
 
 fn warn_unless_in_path(output: &Output) {

@@ -35,7 +35,6 @@ use facts::Facts;
 use fix::Fix;
 use order::Finding;
 use outcome::{Outcome, State};
-pub(super) use programs::git_version;
 use subject::Subject;
 
 #[derive(Serialize)]

@@ -2,8 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::error::ErrorCode;
@@ -12,27 +10,21 @@ use ghapp_protocol::start::sibling;
 use super::facts::{Facts, Place};
 use super::fix::Fix;
 use super::outcome::Outcome;
-use crate::cli::bounded::{self, Trouble};
+use crate::cli::bounded::Trouble;
 use crate::cli::chain::{Chain, Entry, Helper, Remote};
-use crate::cli::setup_git::{in_path, search_path};
+use crate::cli::program_version::{numbers, version_of};
+use crate::cli::search_path::{in_path, search_path};
 use crate::cli::wiring::HELPER_PROGRAM;
 use crate::cli::{agent, git_config};
 use crate::model::shell_word;
 use ghapp_protocol::remote::{Host, Owner};
 
-/// How long a program may take to say its version.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The oldest git that the helper is made for: older ones leave out the host in some questions (CVE-2020-11008).
 const OLDEST_GIT: (u32, u32) = (2, 17);
 /// Since then git passes on to other helpers when a password expires.
 const GIT_WITH_EXPIRY: (u32, u32) = (2, 40);
 /// Where programs that no shell has started look for programs: what a login manager or launchd sets.
 const DESKTOP_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// A directory that is in no repository.
-const ROOT: &str = if cfg!(windows) { r"C:\" } else { "/" };
-/// A configuration file without anything in it.
-const NO_FILE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Is git there, and not too old?
 pub(super) fn git(_: &mut Facts<'_>) -> Outcome {
@@ -192,29 +184,6 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// The version of git: its first two numbers.
-pub(in crate::cli) fn git_version() -> Option<(u32, u32)> {
-    numbers(&version_of(Path::new("git")).ok()?)
-}
-
-/// The last word of what a program says about its version, up to a bracket: `git version 2.39.5 (Apple Git-154)`.
-fn version_of(program: &Path) -> Result<String, Trouble> {
-    let mut command = Command::new(program);
-    // git reads its configuration even for this, and says nothing else when there is a mistake in it.
-    command.arg("--version").current_dir(ROOT).env("GIT_CONFIG_GLOBAL", NO_FILE).env("GIT_CONFIG_NOSYSTEM", "1");
-    let answer = bounded::run(&mut command, b"", VERSION_TIMEOUT)?;
-    let text = String::from_utf8_lossy(&answer.stdout);
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.split(" (").next().unwrap_or_default();
-    Ok(line.rsplit(' ').next().unwrap_or_default().to_owned())
-}
-
-/// The first two numbers of a version.
-fn numbers(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.split(|char: char| !char.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
 /// Whether git asks us about a place at all.
 pub(super) fn is_asked(chain: &Chain) -> bool {
     chain.up_to_ours().is_some()
@@ -222,15 +191,11 @@ pub(super) fn is_asked(chain: &Chain) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{numbers, place_of};
+    use super::{OLDEST_GIT, place_of};
 
     #[test]
-    fn versions_are_compared_by_their_first_numbers() {
-        assert_eq!(numbers("2.39.5"), Some((2, 39)));
-        assert_eq!(numbers("2.47.0.windows.1"), Some((2, 47)));
-        assert_eq!(numbers("2.50-rc1"), Some((2, 50)));
-        assert_eq!(numbers("next"), None);
-        assert!((2, 9) < super::OLDEST_GIT);
+    fn the_second_number_of_a_version_is_not_a_fraction() {
+        assert!((2, 9) < OLDEST_GIT);
     }
 
     #[test]

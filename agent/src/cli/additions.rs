@@ -5,12 +5,11 @@
 use ghapp_protocol::message::Identity;
 use ghapp_protocol::remote::{Host, Owner};
 
-use super::written;
-use crate::cli::arguments::Besides;
-use crate::cli::failure::CliError;
-use crate::cli::git_config::ConfigFile;
-use crate::cli::output::Output;
-use crate::cli::wiring::{self, in_a_file};
+use super::arguments::Besides;
+use super::failure::CliError;
+use super::git_config::ConfigFile;
+use super::output::Output;
+use super::wiring::{self, in_a_file};
 
 /// The domain of tenants, whose ssh user is called as they are.
 const TENANTS: &str = ".ghe.com";
@@ -19,7 +18,7 @@ const AHEAD: &str = "basic";
 
 /// One key, and the values for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Addition {
+pub(super) struct Addition {
     section: &'static str,
     subsection: Option<String>,
     name: &'static str,
@@ -72,14 +71,14 @@ pub(super) fn public(host: &Host, owners: &[Owner]) -> Vec<Addition> {
 }
 
 /// Lets git commit as a bot.
-pub(in crate::cli) fn identity(bot: &Identity) -> Vec<Addition> {
+pub(super) fn identity(bot: &Identity) -> Vec<Addition> {
     let addition =
         |name, value: &String| Addition { section: "user", subsection: None, name, values: vec![value.clone()] };
     vec![addition("name", &bot.name), addition("email", &bot.email)]
 }
 
 /// Writes them, and says what stood there.
-pub(in crate::cli) fn write(file: &ConfigFile, additions: &[Addition], output: &Output) -> Result<(), CliError> {
+pub(super) fn write(file: &ConfigFile, additions: &[Addition], output: &Output) -> Result<(), CliError> {
     for addition in additions {
         let (key, heading) = (addition.key(), addition.heading());
         let before = file.values(&key)?;
@@ -99,6 +98,18 @@ pub(in crate::cli) fn write(file: &ConfigFile, additions: &[Addition], output: &
         }
     }
     Ok(())
+}
+
+/// Values in a row; an empty one forgets those before it.
+pub(super) fn written(values: &[String]) -> String {
+    if values.is_empty() {
+        return "(nothing)".to_owned();
+    }
+    let name = |value: &String| match value.as_str() {
+        "" => "(reset)".to_owned(),
+        value => value.to_owned(),
+    };
+    values.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints them as they stand in a file.
