@@ -7,6 +7,7 @@ mod key;
 mod login;
 mod manual;
 mod setup_git;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(super) use key::{Key, NewKey, Verb, Verify};
 pub(super) use login::{DEFAULT_HOST, Login};
 pub(super) use manual::{Completion, Help, Man};
 pub(super) use setup_git::{Besides, Place, SetupGit};
+pub(super) use values::{permissions, seconds};
 
 use super::output::ColorChoice;
 use crate::model::AppName;

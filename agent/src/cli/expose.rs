@@ -12,7 +12,7 @@ use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::{SCHEMA, Time};
 use super::target::Target;
-use super::{Session, token, wording};
+use super::{Session, wording};
 use crate::clock::{Clock, SystemClock};
 
 #[derive(Serialize)]
@@ -67,8 +67,8 @@ pub(super) fn open(session: &Session<'_>, arguments: &arguments::Expose) -> Resu
         host,
         owner,
         repositories,
-        permissions: arguments.permissions.as_deref().map(token::permissions).transpose()?.unwrap_or_default(),
-        ttl: arguments.ttl.as_deref().map(|text| token::seconds("--ttl", text)).transpose()?,
+        permissions: arguments.permissions.as_deref().map(arguments::permissions).transpose()?.unwrap_or_default(),
+        ttl: arguments.ttl.as_deref().map(|text| arguments::seconds("--ttl", text)).transpose()?,
         path: arguments.path.as_deref().map(absolute).transpose()?,
         label: arguments.label.clone(),
         uid: arguments.uid.as_deref().map(uid).transpose()?,

@@ -1,7 +1,6 @@
 //! `ghapp token`: prints a token for a person or a script.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, Lease, Reply, TokenCall, TokenReply};
@@ -10,11 +9,11 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Session;
-use super::arguments::{Token, TokenScope};
+use super::arguments::{Token, TokenScope, permissions, seconds};
 use super::failure::CliError;
 use super::json::{Repositories, SCHEMA, Time};
 use super::target::Target;
-use crate::model::{Permissions, first_login};
+use crate::model::first_login;
 
 #[derive(Serialize)]
 struct TokenOutput<'a> {
@@ -109,23 +108,6 @@ fn guard_terminal(terminal: bool, show: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Reads `contents=read,issues=write`.
-pub(super) fn permissions(text: &str) -> Result<BTreeMap<String, String>, CliError> {
-    let mut pairs = Vec::new();
-    for part in text.split(',') {
-        let (name, level) = part.trim().split_once('=').ok_or_else(|| {
-            CliError::usage("--permissions takes NAME=LEVEL pairs").hint("use --permissions contents=read,issues=write")
-        })?;
-        if pairs.iter().any(|(known, _)| *known == name) {
-            return Err(CliError::usage("--permissions names a permission twice"));
-        }
-        pairs.push((name, level));
-    }
-    let permissions = Permissions::parse(pairs);
-    let permissions = permissions.map_err(|error| CliError::usage(format!("--permissions: {error}")))?;
-    Ok(permissions.to_map())
-}
-
 fn repository(text: &str) -> Result<RepositoryName, CliError> {
     RepositoryName::parse(text.trim()).map_err(|_| {
         CliError::usage("--repositories takes the names of repositories without their owner")
@@ -133,18 +115,9 @@ fn repository(text: &str) -> Result<RepositoryName, CliError> {
     })
 }
 
-/// Reads a time such as `10m` or `90s`.
-pub(super) fn seconds(flag: &str, text: &str) -> Result<u64, CliError> {
-    let duration = text.parse::<jiff::SignedDuration>().ok();
-    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
-    duration
-        .map(|duration| duration.as_secs())
-        .ok_or_else(|| CliError::usage(format!("{flag} takes a time such as 10m or 90s")))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{guard_terminal, permissions, repository, seconds};
+    use super::{guard_terminal, repository};
 
     #[test]
     fn a_terminal_gets_a_token_only_on_request() {
@@ -152,25 +125,6 @@ mod tests {
         assert_eq!((error.code.id(), error.code.exit()), ("E33", 1));
         assert!(guard_terminal(true, true).is_ok());
         assert!(guard_terminal(false, false).is_ok());
-    }
-
-    #[test]
-    fn permissions_are_pairs_with_githubs_levels() {
-        let parsed = permissions("contents=read, pull_requests=write").unwrap();
-        let pairs: Vec<_> = parsed.iter().map(|(name, level)| (name.as_str(), level.as_str())).collect();
-        assert_eq!(pairs, [("contents", "read"), ("pull_requests", "write")]);
-        for wrong in ["", "contents", "contents:read", "contents=rw", "a=read,a=write", "pull-requests=read"] {
-            assert_eq!(permissions(wrong).unwrap_err().code.exit(), 2, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_time_has_a_unit() {
-        assert_eq!(seconds("--ttl", "10m").unwrap(), 600);
-        assert_eq!(seconds("--ttl", "1h 30m").unwrap(), 5400);
-        for wrong in ["", "10", "-5m", "soon"] {
-            assert!(seconds("--ttl", wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use ghapp_protocol::remote::{Host, Owner};
 use serde_json::json;
 
+use super::super::arguments;
 use super::super::failure::CliError;
-use super::super::{arguments, token};
 use crate::model::{Level, Permissions};
 
 /// Longest name of an App at GitHub.
@@ -30,7 +30,7 @@ impl Manifest {
     pub(super) fn of(arguments: &arguments::Login) -> Result<Self, CliError> {
         let permissions = match &arguments.permissions {
             Some(text) => {
-                let named = token::permissions(text).map_err(|error| {
+                let named = arguments::permissions(text).map_err(|error| {
                     error.hint("run: ghapp login --create --permissions contents=write,workflows=write")
                 })?;
                 let entries = named.iter().map(|(name, level)| (name.as_str(), level.as_str()));
