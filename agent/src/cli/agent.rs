@@ -1,6 +1,5 @@
 //! `ghapp agent`: starts, stops and describes the agent.
 
-use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::mpsc;
@@ -61,7 +60,7 @@ fn start(session: &Session<'_>) -> Result<ExitCode, CliError> {
 }
 
 fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
-    let program = sibling(PROGRAM).map_err(cannot_run)?;
+    let program = sibling(PROGRAM).map_err(CliError::own_program)?;
     if !program.is_file() {
         return Err(CliError::new(
             ErrorCode::AgentNotStarted,
@@ -72,12 +71,7 @@ fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
     let mut command = Command::new(program);
     command.arg("--foreground").arg("--socket").arg(session.agent.endpoint().path());
     command.arg("--config").arg(&session.config);
-    replace_process(command).map_err(cannot_run)
-}
-
-/// A program of ours cannot be run.
-pub(super) fn cannot_run(error: io::Error) -> CliError {
-    CliError::new(ErrorCode::AgentNotStarted, format!("cannot run a program of ghapp: {error}")).caused_by(error)
+    replace_process(command).map_err(CliError::own_program)
 }
 
 fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {

@@ -42,6 +42,11 @@ impl CliError {
         Self::new(ErrorCode::File, format!("cannot {action} {}: {source}", path.display())).caused_by(source)
     }
 
+    /// A program of ours cannot be run.
+    pub(super) fn own_program(source: std::io::Error) -> Self {
+        Self::new(ErrorCode::AgentNotStarted, format!("cannot run a program of ghapp: {source}")).caused_by(source)
+    }
+
     /// Adds the next step.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

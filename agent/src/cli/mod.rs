@@ -35,6 +35,7 @@ mod output;
 mod passphrase;
 mod pem;
 mod private_agent;
+mod private_directory;
 mod program_version;
 mod progress;
 mod prompt;

@@ -11,6 +11,7 @@ use ghapp_protocol::endpoint::{Endpoint, SOCKET_VARIABLE};
 use ghapp_protocol::start::{self, NO_AUTOSTART_VARIABLE};
 
 use super::failure::CliError;
+use super::private_directory::private_directory;
 use super::{CONFIG_VARIABLE, Session, in_place};
 
 pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCode, CliError> {
@@ -34,13 +35,4 @@ pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCod
     // The agent removes it.
     let _ = directory.keep();
     Ok(in_place::run(session.output, command))
-}
-
-/// Makes a directory that nobody else can look into, and that goes with what is returned.
-pub(super) fn private_directory(parent: &std::path::Path, prefix: &str) -> std::io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    builder.tempdir_in(parent)
 }

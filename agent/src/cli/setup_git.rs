@@ -215,13 +215,13 @@ fn configured_host(session: &Session<'_>) -> Result<Host, CliError> {
 /// The helper by its path: as `PATH` spells it when that is the program beside this one, so that a link which an upgrade
 /// turns to the next version is not followed.
 fn absolute_helper() -> Result<String, CliError> {
-    let beside = sibling(HELPER_PROGRAM).map_err(super::agent::cannot_run)?;
+    let beside = sibling(HELPER_PROGRAM).map_err(CliError::own_program)?;
     if !beside.is_file() {
         return Err(CliError::new(ErrorCode::File, format!("there is no {}", beside.display()))
             .hint("install git-credential-ghapp beside ghapp"));
     }
     let same = |path: &PathBuf| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&beside).ok();
-    let program = in_path(&search_path()).filter(same).unwrap_or(beside.clone());
+    let program = in_path(HELPER_PROGRAM, &search_path()).filter(same).unwrap_or(beside.clone());
     let program = program.to_str().ok_or_else(|| {
         CliError::new(ErrorCode::File, format!("{} cannot be written into git's configuration", program.display()))
     })?;
@@ -229,7 +229,7 @@ fn absolute_helper() -> Result<String, CliError> {
 }
 
 fn warn_unless_in_path(output: &Output) {
-    if in_path(&search_path()).is_some() {
+    if in_path(HELPER_PROGRAM, &search_path()).is_some() {
         return;
     }
     let directory = sibling(HELPER_PROGRAM).ok().filter(|program| program.is_file());

@@ -104,7 +104,10 @@ pub(super) fn desktop(facts: &mut Facts<'_>) -> Outcome {
     if wired.iter().all(|wired| wired.program.is_some()) {
         return Outcome::ok("git's configuration names the helper by its path");
     }
-    if in_path(OsStr::new(DESKTOP_PATH)).or_else(|| exec_path().and_then(|path| in_path(&path))).is_some() {
+    if in_path(HELPER_PROGRAM, OsStr::new(DESKTOP_PATH))
+        .or_else(|| exec_path().and_then(|path| in_path(HELPER_PROGRAM, &path)))
+        .is_some()
+    {
         return Outcome::ok(format!("{HELPER_PROGRAM} is in {DESKTOP_PATH}"));
     }
     let detail =
@@ -164,8 +167,8 @@ fn beside_us() -> Fix {
 /// The helper as git finds it: git's own directory comes before `PATH` (git(1), `--exec-path`).
 fn find_helper() -> Option<PathBuf> {
     exec_path()
-        .and_then(|path| in_path(&path))
-        .or_else(|| in_path(&search_path()))
+        .and_then(|path| in_path(HELPER_PROGRAM, &path))
+        .or_else(|| in_path(HELPER_PROGRAM, &search_path()))
         .filter(|program| is_program(program))
 }
 

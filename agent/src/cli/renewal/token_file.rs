@@ -8,7 +8,7 @@ use ghapp_protocol::secret::Secret;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::cli::failure::CliError;
-use crate::cli::private_agent::private_directory;
+use crate::cli::private_directory::private_directory;
 
 /// The name of the file in its directory.
 const NAME: &str = "token";
