@@ -12,12 +12,12 @@ use ghapp_protocol::message::{Call, Reply, Stop};
 use ghapp_protocol::start::sibling;
 use serde::Serialize;
 
-use super::Session;
 use super::arguments::{Agent, Form};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::in_place::replace_process;
 use super::json::{self, SCHEMA};
+use super::session::Session;
 use super::{expose, private_agent, shell_exports, wording};
 use crate::model::StoreKind;
 

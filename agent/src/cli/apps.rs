@@ -7,7 +7,8 @@ use super::arguments::Listing;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
 use super::known_apps::{configured, installations, selected};
-use super::{Session, wording};
+use super::session::Session;
+use super::wording;
 use crate::model::first_login;
 
 #[derive(Serialize)]

@@ -7,11 +7,11 @@ use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, Reply};
 use serde::Serialize;
 
-use super::Session;
 use super::arguments::{Config, Form, Get, Set};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::SCHEMA;
+use super::session::Session;
 use super::wording::count;
 use crate::config::{self, ConfigError, Dotted, EditError, UnknownKey};
 

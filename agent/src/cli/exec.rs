@@ -9,9 +9,10 @@ use ghapp_protocol::remote::Host;
 use super::arguments::Exec;
 use super::failure::CliError;
 use super::renewal::{FILE_VARIABLE, Renewal};
+use super::session::Session;
 use super::target::Target;
 use super::token::{self, Scope};
-use super::{Session, identity, in_place};
+use super::{identity, in_place};
 
 /// Exit code when there is no token, so that the command does not run: none that shells or usual programs end with.
 pub(super) const NOT_RUN: u8 = 111;

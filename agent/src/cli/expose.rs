@@ -11,8 +11,9 @@ use super::arguments::{self, Form};
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
 use super::json::{SCHEMA, Time};
+use super::session::Session;
 use super::target::Target;
-use super::{Session, wording};
+use super::wording;
 use crate::clock::{Clock, SystemClock};
 
 #[derive(Serialize)]

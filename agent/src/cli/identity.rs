@@ -3,11 +3,12 @@
 use ghapp_protocol::message::{Call, Identity, IdentityCall, Reply};
 use serde::Serialize;
 
+use super::additions;
 use super::arguments::{self, IdentityPlace};
 use super::failure::CliError;
 use super::git_config::ConfigFile;
 use super::json::SCHEMA;
-use super::{Session, additions};
+use super::session::Session;
 
 #[derive(Serialize)]
 struct IdentityOutput<'a> {

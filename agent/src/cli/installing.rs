@@ -7,7 +7,8 @@ use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, InstallationStatus};
 
 use super::failure::CliError;
-use super::{Session, browser, known_apps};
+use super::session::Session;
+use super::{browser, known_apps};
 
 /// Between two questions to GitHub: 200 in all, far below what it allows, and nobody wonders that long.
 const INTERVAL: Duration = Duration::from_secs(3);

@@ -4,8 +4,8 @@
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, InstallationsCall, Reply};
 
-use super::Session;
 use super::failure::CliError;
+use super::session::Session;
 use crate::config;
 
 /// The state of an App when no agent can tell.

@@ -3,10 +3,10 @@
 use ghapp_protocol::message::{Call, LeaseStatus, Reply};
 use serde::Serialize;
 
-use super::Session;
 use super::arguments::Form;
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
+use super::session::Session;
 use super::wording;
 use crate::clock::{Clock, SystemClock};
 

@@ -6,7 +6,8 @@ use ghapp_protocol::secret::Secret;
 
 use super::connection::NETWORK_TIMEOUT;
 use super::failure::CliError;
-use super::{Session, arguments, known_apps, passphrase, wording};
+use super::session::Session;
+use super::{arguments, known_apps, passphrase, wording};
 use crate::model::StoreKind;
 
 /// Starts no agent: one that is not there holds nothing.

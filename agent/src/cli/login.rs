@@ -8,7 +8,8 @@ use ghapp_protocol::remote::{Host, Owner};
 use super::arguments;
 use super::failure::{CliError, LOG_IN};
 use super::pem::{self, PemSource};
-use super::{Session, create, installing, known_apps, passphrase, setup_git, wizard, wording};
+use super::session::Session;
+use super::{create, installing, known_apps, passphrase, setup_git, wizard, wording};
 use crate::model::StoreKind;
 use crate::signer;
 

@@ -4,7 +4,8 @@ use ghapp_protocol::message::{Call, LoggedOut, Logout, Reply};
 
 use super::failure::CliError;
 use super::git_config::ConfigFile;
-use super::{Session, arguments, setup_git, wording};
+use super::session::Session;
+use super::{arguments, setup_git, wording};
 
 pub(super) fn run(session: &Session<'_>, arguments: arguments::Logout) -> Result<(), CliError> {
     let app = arguments.app.or_else(|| session.app.clone());

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::Session;
 use super::arguments::Logs;
 use super::failure::CliError;
 use super::json::SCHEMA;
 use super::output::printable;
+use super::session::Session;
 use super::wording;
 use crate::audit::{Changes, Reading};
 use crate::clock::{Clock, SystemClock};

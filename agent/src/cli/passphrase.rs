@@ -8,9 +8,9 @@ use std::path::Path;
 use ghapp_protocol::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::arguments::Login;
 use super::failure::CliError;
+use super::session::Session;
 use crate::model::StoreKind;
 
 /// Longest passphrase, in bytes.

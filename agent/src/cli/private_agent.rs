@@ -11,8 +11,9 @@ use ghapp_protocol::endpoint::{Endpoint, SOCKET_VARIABLE};
 use ghapp_protocol::start::{self, NO_AUTOSTART_VARIABLE};
 
 use super::failure::CliError;
+use super::in_place;
 use super::private_directory::private_directory;
-use super::{CONFIG_VARIABLE, Session, in_place};
+use super::session::{CONFIG_VARIABLE, Session};
 
 pub(super) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCode, CliError> {
     let (program, arguments) = command.split_first().ok_or_else(|| CliError::usage("there is no command to run"))?;

@@ -18,10 +18,11 @@ use tokio::sync::oneshot;
 
 use super::connection::DetachedConnection;
 use super::failure::CliError;
+use super::in_place;
 use super::output::Output;
+use super::session::Session;
 use super::target::Target;
 use super::token::{self, Scope};
-use super::{Session, in_place};
 use crate::clock::{Clock, SystemClock};
 use signals::Signals;
 use token_file::TokenFile;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::arguments::Repos;
 use super::failure::CliError;
 use super::json::SCHEMA;
-use super::{Session, known_apps};
+use super::known_apps;
+use super::session::Session;
 use crate::model::first_login;
 
 #[derive(Serialize)]

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::failure::CliError;
 use super::json::SCHEMA;
-use super::{Session, arguments, wording};
+use super::session::Session;
+use super::{arguments, wording};
 
 #[derive(Serialize)]
 struct RevokedOutput<'a> {

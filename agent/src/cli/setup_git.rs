@@ -10,10 +10,11 @@ use super::additions::{self, Addition, written};
 use super::arguments::{Besides, SetupGit};
 use super::failure::CliError;
 use super::git_config::{ConfigFile, git_version};
+use super::identity;
 use super::output::Output;
 use super::search_path::{in_path, search_path};
+use super::session::Session;
 use super::wiring::{self, BARE_HELPER, HELPER_PROGRAM};
-use super::{Session, identity};
 use crate::config;
 use crate::model::{first_login, shell_word};
 

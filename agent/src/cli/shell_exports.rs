@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::Exports;
 use super::failure::CliError;
 use super::json::SCHEMA;
-use super::{CONFIG_VARIABLE, Session};
+use super::session::{CONFIG_VARIABLE, Session};
 
 /// Whose words are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

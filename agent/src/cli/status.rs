@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::CliError;
 use super::json::{self, SCHEMA};
-use super::{Session, arguments, git_config, known_apps, wiring, wording};
+use super::session::Session;
+use super::{arguments, git_config, known_apps, wiring, wording};
 use crate::model::first_login;
 
 #[derive(Serialize)]

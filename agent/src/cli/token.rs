@@ -8,10 +8,10 @@ use ghapp_protocol::remote::RepositoryName;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::arguments::{Token, TokenScope, permissions, seconds};
 use super::failure::CliError;
 use super::json::{Repositories, SCHEMA, Time};
+use super::session::Session;
 use super::target::Target;
 use crate::model::first_login;
 

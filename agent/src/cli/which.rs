@@ -10,8 +10,9 @@ use super::arguments::Which;
 use super::chain::{Chain, Helper, Remote};
 use super::failure::CliError;
 use super::json::SCHEMA;
+use super::session::Session;
 use super::target::Target;
-use super::{Session, git_config, wording};
+use super::{git_config, wording};
 
 /// What a person would run again with another remote.
 const COMMAND: &str = "ghapp which";

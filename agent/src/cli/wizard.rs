@@ -9,7 +9,8 @@ use ghapp_protocol::remote::{Host, Owner};
 use super::arguments::{DEFAULT_HOST, Login};
 use super::failure::CliError;
 use super::pem::{self, PemSource};
-use super::{Session, prompt};
+use super::prompt;
+use super::session::Session;
 use crate::config::{downloads, home};
 use crate::model::StoreKind;
 

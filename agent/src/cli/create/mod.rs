@@ -20,7 +20,8 @@ use ghapp_protocol::remote::Host;
 use ghapp_protocol::secret::Secret;
 
 use super::failure::CliError;
-use super::{Session, arguments, browser, passphrase};
+use super::session::Session;
+use super::{arguments, browser, passphrase};
 use crate::model::shell_word;
 use callback::Callback;
 use manifest::Manifest;

@@ -7,10 +7,10 @@ use ghapp_protocol::remote::{Host, Owner};
 
 use super::fix::Fix;
 use super::subject::Subject;
-use crate::cli::Session;
 use crate::cli::chain::{Chain, Entry, Remote};
 use crate::cli::connection::NETWORK_TIMEOUT;
 use crate::cli::failure::CliError;
+use crate::cli::session::Session;
 use crate::cli::wiring;
 use crate::config::Config;
 
