@@ -21,7 +21,6 @@
 pub mod attempts;
 pub mod audit;
 pub mod broker;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod failed_keys;

@@ -72,16 +72,16 @@ const OWNED: &[(&str, &[&str])] = &[
     ("age", &["agent/src/keystore/encrypted_file.rs"]),
     ("apple_native_keyring_store", &["agent/src/keystore/"]),
     ("aws_lc_rs", &["agent/src/signer/", "agent/src/keystore/sizes.rs"]),
-    ("clap", &["agent/src/cli/", "agent/src/main.rs"]),
-    ("clap_complete", &["agent/src/cli/manual/mod.rs", "agent/src/cli/arguments/manual.rs"]),
-    ("clap_mangen", &["agent/src/cli/manual/mod.rs"]),
-    ("dialoguer", &["agent/src/cli/prompt.rs"]),
+    ("clap", &["cli/src/", "agent/src/main.rs"]),
+    ("clap_complete", &["cli/src/manual/mod.rs", "cli/src/arguments/manual.rs"]),
+    ("clap_mangen", &["cli/src/manual/mod.rs"]),
+    ("dialoguer", &["cli/src/terminal/prompt.rs"]),
     ("directories", &["agent/src/config/paths.rs"]),
     ("fs4", &["protocol/src/endpoint/windows.rs"]),
-    ("getrandom", &["agent/src/cli/create/"]),
-    ("hyper", &["agent/src/cli/create/callback.rs"]),
-    ("hyper_util", &["agent/src/cli/create/callback.rs"]),
-    ("indicatif", &["agent/src/cli/progress.rs"]),
+    ("getrandom", &["cli/src/login/create/"]),
+    ("hyper", &["cli/src/login/create/callback.rs"]),
+    ("hyper_util", &["cli/src/login/create/callback.rs"]),
+    ("indicatif", &["cli/src/terminal/progress.rs"]),
     (
         "interprocess",
         &["agent/src/server/", "agent/src/lifecycle/", "agent/src/socket_file.rs", "protocol/src/client/windows.rs"],
@@ -91,8 +91,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("linux_keyutils", &["agent/src/keystore/kernel/linux.rs"]),
     ("listenfd", &["agent/src/lifecycle/activation.rs"]),
     ("reqwest", &["agent/src/github/"]),
-    ("roff", &["agent/src/cli/manual/"]),
-    ("rpassword", &["agent/src/cli/passphrase.rs"]),
+    ("roff", &["cli/src/manual/"]),
+    ("rpassword", &["cli/src/login/passphrase.rs"]),
     ("sd_notify", &["agent/src/lifecycle/ready.rs"]),
     ("strsim", &["agent/src/config/position.rs"]),
     ("toml", &["agent/src/config/load.rs"]),
@@ -116,11 +116,11 @@ fn exposes(source: &Source, index: usize) -> bool {
 const EXPOSING: Places = &[
     ("agent/src/broker/create.rs", "reads the key that GitHub made"),
     ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
-    ("agent/src/cli/create/", "makes, shows and compares what nobody may guess"),
-    ("agent/src/cli/exec.rs", "gives the command the token that it was asked for"),
-    ("agent/src/cli/pem.rs", "encodes the key for the agent"),
-    ("agent/src/cli/renewal/token_file.rs", "writes the token into the file that was asked for"),
-    ("agent/src/cli/token.rs", "prints the token that was asked for"),
+    ("cli/src/login/create/", "makes, shows and compares what nobody may guess"),
+    ("cli/src/tokens/exec.rs", "gives the command the token that it was asked for"),
+    ("cli/src/login/pem.rs", "encodes the key for the agent"),
+    ("cli/src/tokens/renewal/token_file.rs", "writes the token into the file that was asked for"),
+    ("cli/src/tokens/token.rs", "prints the token that was asked for"),
     ("agent/src/github/calls.rs", "makes a path of a manifest's code"),
     ("agent/src/github/client.rs", "writes the Authorization header"),
     ("agent/src/github/types.rs", "makes sure that a token is one line"),
@@ -147,7 +147,7 @@ fn reads_environment(source: &Source, index: usize) -> bool {
 }
 
 const READING: Places = &[
-    ("agent/src/cli/", "what a person set for one command"),
+    ("cli/src/", "what a person set for one command"),
     ("agent/src/config/paths.rs", "which configuration file, and where the service manager put credentials"),
     ("agent/src/keystore/os/linux.rs", "whether there is a session bus"),
     ("agent/src/lifecycle/activation.rs", "the service manager's socket"),
@@ -174,7 +174,7 @@ fn starts_task(source: &Source, index: usize) -> bool {
 
 const SPAWNING: Places = &[
     ("agent/src/broker/", "revokes several tokens at once, and waits for all"),
-    ("agent/src/cli/create/callback.rs", "one for each visitor of the page, counted by permits"),
+    ("cli/src/login/create/callback.rs", "one for each visitor of the page, counted by permits"),
     ("agent/src/lifecycle/", "waits for signals, and for a lock"),
     ("agent/src/server/", "one for each connection, counted by permits"),
     ("agent/src/token/flight.rs", "a mint goes on when the one who asked has gone"),
@@ -212,7 +212,8 @@ fn outside(source: &Source, places: Places, done: Deed, what: &str) -> Vec<Breac
 /// All sources of the three programs: path from the workspace's root, and text.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in a workspace");
-    let mut directories: Vec<_> = ["agent/src", "helper/src", "protocol/src"].map(|path| root.join(path)).into();
+    let mut directories: Vec<_> =
+        ["agent/src", "cli/src", "helper/src", "protocol/src"].map(|path| root.join(path)).into();
     let mut sources = Vec::new();
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).expect("the sources are beside the tests") {

@@ -8,7 +8,7 @@ pub fn programs() -> bool {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "-p", "git-credential-ghapp", "-p", "ghapp-agent"]);
+    command.args(["build", "--quiet", "--locked", "-p", "git-credential-ghapp", "-p", "ghapp-agent", "-p", "ghapp"]);
     command.arg("--manifest-path").arg(manifest);
     if !cfg!(debug_assertions) {
         command.arg("--release"); // beside the caller itself, where it looks for them

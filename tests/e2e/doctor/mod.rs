@@ -95,7 +95,7 @@ fn paste(desk: &Desk, directory: &str, fix: &str) {
 fn install_script(desk: &Desk, path: &str, script: &str) {
     let path = desk.path(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    // Written by another process: see `Home::install` in agent/tests/cli/support.rs.
+    // Written by another process: see `Home::install` in cli/tests/cli/support.rs.
     let mut shell = desk.command("sh");
     shell.args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", script]).arg(&path);
     process::run(&mut shell, b"").ok();

@@ -1,0 +1,7 @@
+//! Other programs: found, run within a time, or run in place of this one.
+
+pub(crate) mod bounded;
+pub(crate) mod in_place;
+pub(crate) mod private_directory;
+pub(crate) mod program_version;
+pub(crate) mod search_path;

@@ -1,0 +1,15 @@
+//! A directory for one command, that nobody else can look into.
+
+use std::io;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+/// Makes a directory that nobody else can look into, and that goes with what is returned.
+pub(crate) fn private_directory(parent: &Path, prefix: &str) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(parent)
+}
