@@ -1,10 +1,13 @@
 //! `ghapp-agent`: the daemon that holds key access and tokens and serves the local socket.
 
+mod arguments;
+
 use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{ArgGroup, Parser};
+use arguments::{Arguments, Mode, Request, UsageError};
 use ghapp_agent::lifecycle::{self, Outcome, Start};
 use ghapp_agent::memory::WipingAllocator;
 use ghapp_agent::{config, server};
@@ -21,63 +24,46 @@ static ALLOCATOR: WipingAllocator = WipingAllocator;
 
 /// Exit code when another agent serves the endpoint already: no failure, but no new agent either.
 const ALREADY_RUNNING: u8 = 23;
+/// Exit code when the command line is none of ours.
+const USAGE: u8 = 2;
 /// The environment variable that says where to log, besides standard error in the foreground.
 const TRACE_VARIABLE: &str = "GHAPP_TRACE";
 
-/// Hold a GitHub App's key access and serve short-lived tokens to git
-#[derive(Parser)]
-#[command(name = "ghapp-agent", version, group(ArgGroup::new("mode").required(true)))]
-struct Arguments {
-    /// Stay in the foreground and log to standard error
-    #[arg(long, group = "mode")]
-    foreground: bool,
-    /// Start in the background and return when the agent listens
-    #[arg(long, group = "mode")]
-    daemonize: bool,
-    /// The process that --daemonize leaves behind
-    #[arg(long, group = "mode", hide = true)]
-    detached: bool,
-    /// The process for whose sake a private agent runs
-    #[arg(long, value_name = "PID", hide = true)]
-    patron: Option<u32>,
-    /// Listen at this path instead of the user's own place
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-    /// Read this configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 fn main() -> ExitCode {
     hardening::harden(); // before anything else: nothing is secret yet
-    let arguments = Arguments::parse();
-    let start = if arguments.detached { Start::Detached } else { Start::Foreground };
+    let Arguments { mode, patron, socket, config } = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(Request::Run(arguments)) => arguments,
+        Ok(Request::Help) => return print(arguments::HELP),
+        Ok(Request::Version) => return print(arguments::VERSION),
+        Err(error) => return refuse(&error),
+    };
+    let start = if mode == Mode::Detached { Start::Detached } else { Start::Foreground };
     if start == Start::Detached {
         lifecycle::leave_session();
     }
     let places = (|| -> Result<_, String> {
-        let endpoint = match arguments.socket {
+        let endpoint = match socket {
             Some(path) => std::path::absolute(path)
                 .map_err(|error| error.to_string())
                 .and_then(|path| Endpoint::at(path).map_err(|error| error.to_string())),
             None => Endpoint::from_environment().map_err(|error| error.to_string()),
         }?;
-        Ok((endpoint, config::config_file(arguments.config).map_err(|error| error.to_string())?))
+        Ok((endpoint, config::config_file(config).map_err(|error| error.to_string())?))
     })();
     let (endpoint, config_file) = match places {
         Ok(places) => places,
         Err(error) => {
-            if arguments.detached || arguments.daemonize {
+            if mode != Mode::Foreground {
                 lifecycle::tell_misplaced(&error);
             }
             return complain(&error);
         }
     };
-    if arguments.daemonize {
-        return daemonize(&endpoint, &config_file, arguments.patron);
+    if mode == Mode::Daemonize {
+        return daemonize(&endpoint, &config_file, patron);
     }
     start_logging(start);
-    run(start, arguments.patron, endpoint, config_file)
+    run(start, patron, endpoint, config_file)
 }
 
 /// Starts another process in the background and repeats its only line for whoever started this one.
@@ -140,6 +126,18 @@ fn start_logging(start: Start) {
 #[expect(clippy::print_stdout, reason = "the line that the starter waits for")]
 fn print_line(line: &str) {
     println!("{line}");
+}
+
+/// Prints what was asked for. That nobody is left to read it is no failure.
+fn print(text: &str) -> ExitCode {
+    drop(io::stdout().write_all(text.as_bytes()));
+    ExitCode::SUCCESS
+}
+
+/// Says what is wrong with the command line.
+fn refuse(error: &UsageError) -> ExitCode {
+    drop(writeln!(io::stderr(), "{error}"));
+    ExitCode::from(USAGE)
 }
 
 #[expect(clippy::print_stderr, reason = "the reason why there is no agent")]
