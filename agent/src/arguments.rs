@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
+use ghapp_agent::config::nearest;
 use lexopt::Arg;
 
 /// What `--help` prints.
@@ -23,6 +24,8 @@ Options:
 /// What `--version` prints.
 pub(crate) const VERSION: &str = concat!("ghapp-agent ", env!("CARGO_PKG_VERSION"), "\n");
 
+/// The flags that are not hidden.
+const FLAGS: &[&str] = &["foreground", "daemonize", "socket", "config", "help", "version"];
 /// Flags with a value, as errors name them.
 const PATRON: &str = "--patron <PID>";
 const SOCKET: &str = "--socket <PATH>";
@@ -104,7 +107,7 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request,
             Arg::Long("patron") => set(&mut patron, process_id(&value(&mut parser, PATRON)?)?, PATRON)?,
             Arg::Long("socket") => set(&mut socket, path(&mut parser, SOCKET)?, SOCKET)?,
             Arg::Long("config") => set(&mut config, path(&mut parser, CONFIG)?, CONFIG)?,
-            Arg::Long(name) => return Err(unexpected(&format!("--{name}"))),
+            Arg::Long(name) => return Err(unknown(name)),
             Arg::Short(name) => return Err(unexpected(&format!("-{name}"))),
             Arg::Value(word) => return Err(unexpected(&word.to_string_lossy())),
         }
@@ -117,6 +120,17 @@ fn next(parser: &mut lexopt::Parser) -> Result<Option<Arg<'_>>, UsageError> {
         lexopt::Error::UnexpectedValue { option, value } => unexpected_value(&option, &value),
         error => UsageError { cause: error.to_string(), usage: FULL },
     })
+}
+
+/// A flag that there is not, with the nearest one that there is.
+fn unknown(name: &str) -> UsageError {
+    let error = unexpected(&format!("--{name}"));
+    match nearest(name, FLAGS) {
+        Some(flag) => {
+            UsageError { cause: format!("{}\n\n  tip: a similar argument exists: '--{flag}'", error.cause), ..error }
+        }
+        None => error,
+    }
 }
 
 fn unexpected(word: &str) -> UsageError {
@@ -267,6 +281,11 @@ mod tests {
             words("--foreground --socket").unwrap_err(),
             "error: a value is required for '--socket <PATH>' but none was supplied\n\n\
              For more information, try '--help'."
+        );
+        assert_eq!(
+            words("--foregroun").unwrap_err(),
+            "error: unexpected argument '--foregroun' found\n\n  tip: a similar argument exists: '--foreground'\n\n\
+             Usage: ghapp-agent [OPTIONS] <--foreground|--daemonize|--detached>\n\nFor more information, try '--help'."
         );
         for (line, cause) in [
             ("--bogus=1 --foreground", "unexpected argument '--bogus' found"),
