@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use ghapp_agent::clock::Moment;
 use ghapp_agent::config::Settings;
-use ghapp_agent::installation::Installations;
+use ghapp_agent::minting::{Installations, Refresh};
 use ghapp_agent::model::{AppName, Installation, InstallationId, MAX_NAMED, Permissions, RepositorySelection};
-use ghapp_agent::token::Refresh;
 use ghapp_protocol::remote::Owner;
 
 /// How long a token of GitHub's lives. Source: GitHub docs, "Create an installation access token for an app".

@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// How many passphrases in a row were wrong, and until when no other is looked at.
 #[derive(Debug, Default)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     wrong: u32,
     /// By the clock that counts sleep and that nobody can set.
     closed_until: Duration,
@@ -24,7 +24,7 @@ pub struct Attempts {
 
 impl Attempts {
     /// Until when no passphrase is looked at, in seconds since 1970.
-    pub fn closed_until(&self, now: Moment) -> Option<i64> {
+    pub(crate) fn closed_until(&self, now: Moment) -> Option<i64> {
         let left = self.closed_until.checked_sub(now.boot).filter(|left| !left.is_zero())?;
         // Rounded up: at that time it is open.
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
@@ -32,7 +32,7 @@ impl Attempts {
     }
 
     /// Notes a wrong passphrase.
-    pub fn wrong(&mut self, now: Moment) {
+    pub(crate) fn wrong(&mut self, now: Moment) {
         self.wrong = self.wrong.saturating_add(1);
         if let Some(doublings) = self.wrong.checked_sub(FREE) {
             let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
@@ -41,7 +41,7 @@ impl Attempts {
     }
 
     /// Notes the right passphrase.
-    pub fn right(&mut self) {
+    pub(crate) fn right(&mut self) {
         *self = Self::default();
     }
 }

@@ -9,7 +9,7 @@ use crate::model::{App, AppName, Fingerprint};
 
 /// Why a key does not sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// GitHub refused it.
     Refused,
     /// Its store answered, and does not have it. A store that is locked or silent says nothing about a key.
@@ -19,33 +19,33 @@ pub enum Failure {
 /// The keys that failed while GitHub accepted another one of the same App. A refusal alone says nothing about a key: the App may
 /// have been deleted, or GitHub be out of order.
 #[derive(Debug, Default)]
-pub struct FailedKeys(HashMap<AppName, Vec<(Fingerprint, Failure)>>);
+pub(crate) struct FailedKeys(HashMap<AppName, Vec<(Fingerprint, Failure)>>);
 
 impl FailedKeys {
     /// An App's keys in the order in which a call tries them, each once: those that failed come last.
-    pub fn order(&self, app: &App) -> Vec<Fingerprint> {
+    pub(crate) fn order(&self, app: &App) -> Vec<Fingerprint> {
         let has_failed = |key: &Fingerprint| self.failure(&app.name, key).is_some();
         let (last, first): (Vec<_>, Vec<_>) = app.keys().cloned().partition(has_failed);
         [first, last].concat()
     }
 
     /// The key that signs.
-    pub fn signing(&self, app: &App) -> Option<Fingerprint> {
+    pub(crate) fn signing(&self, app: &App) -> Option<Fingerprint> {
         self.order(app).into_iter().next()
     }
 
     /// The keys of an App that failed in that way.
-    pub fn of(&self, app: &AppName, failure: Failure) -> impl Iterator<Item = &Fingerprint> {
+    pub(crate) fn of(&self, app: &AppName, failure: Failure) -> impl Iterator<Item = &Fingerprint> {
         self.0.get(app).into_iter().flatten().filter(move |(_, why)| *why == failure).map(|(key, _)| key)
     }
 
     /// Why a key of an App does not sign, if it failed.
-    pub fn failure(&self, app: &AppName, key: &Fingerprint) -> Option<Failure> {
+    pub(crate) fn failure(&self, app: &AppName, key: &Fingerprint) -> Option<Failure> {
         self.0.get(app)?.iter().find(|(other, _)| other == key).map(|(_, why)| *why)
     }
 
     /// Notes that a key failed and GitHub accepted another one. False when that was known.
-    pub fn fail(&mut self, app: &AppName, key: &Fingerprint, failure: Failure) -> bool {
+    pub(crate) fn fail(&mut self, app: &AppName, key: &Fingerprint, failure: Failure) -> bool {
         if self.failure(app, key) == Some(failure) {
             return false;
         }
@@ -55,14 +55,14 @@ impl FailedKeys {
     }
 
     /// Notes that GitHub accepts a key.
-    pub fn accept(&mut self, app: &AppName, key: &Fingerprint) {
+    pub(crate) fn accept(&mut self, app: &AppName, key: &Fingerprint) {
         if let Some(failed) = self.0.get_mut(app) {
             failed.retain(|(other, _)| other != key);
         }
     }
 
     /// Forgets what is not among these Apps and their keys.
-    pub fn keep_only(&mut self, apps: &[App]) {
+    pub(crate) fn keep_only(&mut self, apps: &[App]) {
         self.0.retain(|name, failed| {
             let app = apps.iter().find(|app| app.name == *name);
             failed.retain(|(key, _)| app.is_some_and(|app| app.keys().any(|other| other == key)));

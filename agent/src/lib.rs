@@ -1,4 +1,4 @@
-//! The agent and the `ghapp` command line.
+//! The agent: holds key access and tokens, and serves the local socket.
 //!
 //! Follow one `get`: [`server`] reads a frame and checks who sent it; [`broker`] asks [`policy`] which App may serve the
 //! repository; [`installation`] and [`token`] remember what GitHub said, and what they do not know [`github`] asks for, with an
@@ -7,8 +7,8 @@
 //! Modules import only downwards; `tests/floors.rs` checks it:
 //!
 //! ```text
-//! 5  main, bin/ghapp                           wire things; nobody imports them
-//! 4  cli        server        lifecycle        doors: translate in, call the broker, translate out
+//! 5  main       arguments                      wire things; nobody imports them
+//! 4  server     lifecycle                      doors: translate in, call the broker, translate out
 //! 3  broker                                    the use case; the only place where both wings meet
 //! 2  policy installation numbers         ||  config keystore signer github audit lineage
 //!    token patience attempts failed_keys     socket_file
@@ -17,27 +17,64 @@
 //!    regular_file      private_directory
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
+//!
+//! The command line is a package of its own. It may know what a person configures and what that means, and how the files are read
+//! that are a person's own; what serves tokens is private, so that the compiler keeps it out of there.
 
-pub mod attempts;
-pub mod audit;
-pub mod broker;
+mod attempts;
+#[expect(unreachable_pub, reason = "`audit_log` is what others see of it")]
+mod audit;
+#[expect(unreachable_pub, reason = "its rooms say among each other what may be used")]
+mod broker;
 pub mod clock;
 pub mod config;
-pub mod failed_keys;
-pub mod github;
-pub mod installation;
-pub mod keystore;
-pub mod lifecycle;
-pub mod lineage;
-pub mod memory;
+mod failed_keys;
+mod github;
+mod installation;
+mod keystore;
+mod lifecycle;
+mod lineage;
+mod memory;
 pub mod model;
-pub mod numbers;
-pub mod patience;
-pub mod policy;
-pub mod private_directory;
+mod numbers;
+mod patience;
+mod policy;
+mod private_directory;
 pub mod regular_file;
-pub mod server;
+mod server;
 pub mod signer;
 #[cfg(unix)]
-pub mod socket_file;
-pub mod token;
+mod socket_file;
+mod token;
+
+/// Reading the audit log, for those who show it.
+pub mod audit_log {
+    pub use crate::audit::{Changes, Reading};
+}
+
+/// The rules that decide how often GitHub is asked. `examples/minting_cost.rs` counts with them, so that what it says is what the
+/// agent does.
+pub mod minting {
+    pub use crate::installation::Installations;
+    pub use crate::token::Refresh;
+}
+
+/// The agent as a program, for its `main`.
+pub mod program {
+    use std::path::PathBuf;
+
+    use ghapp_protocol::endpoint::Endpoint;
+
+    pub use crate::lifecycle::{Outcome, Start, StartupError, detach, leave_session, tell_failure, tell_misplaced};
+    pub use crate::memory::WipingAllocator;
+
+    /// Serves the endpoint until the agent is told to end, has nothing left to do, or `patron` has ended.
+    pub async fn run(
+        start: Start,
+        patron: Option<u32>,
+        endpoint: Endpoint,
+        config_file: PathBuf,
+    ) -> Result<(), StartupError> {
+        crate::lifecycle::run(start, patron, endpoint, config_file, crate::server::serve).await
+    }
+}

@@ -8,13 +8,13 @@ use ghapp_protocol::remote::{FullName, Host, Remote};
 use crate::model::Caller;
 
 /// The program that asked and, where they can be seen, the programs that started it, nearest first.
-pub fn describe(caller: &Caller) -> Option<String> {
+pub(crate) fn describe(caller: &Caller) -> Option<String> {
     caller.pid.and_then(platform::lineage)
 }
 
 /// Whether git positively only fetches: the nearest git command above the asking process that says what it does is one that
 /// only reads. Anything else, and any doubt, is "no".
-pub fn is_fetch(caller: &Caller) -> bool {
+pub(crate) fn is_fetch(caller: &Caller) -> bool {
     caller.pid.and_then(platform::git_command).is_some_and(|command| FETCHES.contains(&command.as_str()))
 }
 
@@ -23,7 +23,7 @@ pub fn is_fetch(caller: &Caller) -> bool {
 ///
 /// Whoever runs as this user could make it up, and could as well ask for that repository by its name: it selects among what the
 /// rules allow, and is never a permission.
-pub fn remote(caller: &Caller) -> Option<Remote> {
+pub(crate) fn remote(caller: &Caller) -> Option<Remote> {
     let url = platform::remote_url(caller.pid?, caller.uid?)?;
     // A token never travels over plain http, and nothing is decoded.
     let (authority, path) = url.strip_prefix("https://")?.split_once('/')?;

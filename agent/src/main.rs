@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Mode, Request, UsageError};
-use ghapp_agent::lifecycle::{self, Outcome, Start};
-use ghapp_agent::memory::WipingAllocator;
-use ghapp_agent::{config, server};
+use ghapp_agent::config;
+use ghapp_agent::program::{self, Outcome, Start, StartupError, WipingAllocator};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::hardening;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
     };
     let start = if mode == Mode::Detached { Start::Detached } else { Start::Foreground };
     if start == Start::Detached {
-        lifecycle::leave_session();
+        program::leave_session();
     }
     let places = (|| -> Result<_, String> {
         let endpoint = match socket {
@@ -54,7 +53,7 @@ fn main() -> ExitCode {
         Ok(places) => places,
         Err(error) => {
             if mode != Mode::Foreground {
-                lifecycle::tell_misplaced(&error);
+                program::tell_misplaced(&error);
             }
             return complain(&error);
         }
@@ -68,7 +67,7 @@ fn main() -> ExitCode {
 
 /// Starts another process in the background and repeats its only line for whoever started this one.
 fn daemonize(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> ExitCode {
-    match lifecycle::detach(endpoint, config_file, patron) {
+    match program::detach(endpoint, config_file, patron) {
         Ok(Outcome::Ready) => {
             print_line(ghapp_protocol::start::READY_LINE);
             ExitCode::SUCCESS
@@ -88,18 +87,18 @@ fn run(start: Start, patron: Option<u32>, endpoint: Endpoint, config_file: PathB
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
-    let outcome = runtime.block_on(lifecycle::run(start, patron, endpoint, config_file, server::serve));
+    let outcome = runtime.block_on(program::run(start, patron, endpoint, config_file));
     // A keyring call may hang for ever; the agent ends all the same.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if start == Start::Detached {
-                lifecycle::tell_failure(&error);
+                program::tell_failure(&error);
             }
             complain(&error.to_string());
             match error {
-                lifecycle::StartupError::AlreadyRunning(_) => ExitCode::from(ALREADY_RUNNING),
+                StartupError::AlreadyRunning(_) => ExitCode::from(ALREADY_RUNNING),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -92,7 +92,7 @@ unsafe impl GlobalAlloc for WipingAllocator {
 ///
 /// Nothing is unlocked again: a page holds more than one secret, and there are only as many pages as there were keys.
 #[cfg(unix)]
-pub fn keep_out_of_swap(secret: &[u8]) {
+pub(crate) fn keep_out_of_swap(secret: &[u8]) {
     let address = secret.as_ptr().cast_mut().cast();
     // SAFETY: the call changes nothing in the pages, and they are mapped, since the slice is in them.
     if let Err(error) = unsafe { rustix::mm::mlock(address, secret.len()) } {
@@ -102,12 +102,12 @@ pub fn keep_out_of_swap(secret: &[u8]) {
 
 /// Not asked for here.
 #[cfg(not(unix))]
-pub fn keep_out_of_swap(_secret: &[u8]) {}
+pub(crate) fn keep_out_of_swap(_secret: &[u8]) {}
 
 /// Gives memory back to the system that is free. Mints leave holes between the tokens that they made, and the C library keeps those
 /// for later; a person who looks would see an agent that grew for good.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn give_back() {
+pub(crate) fn give_back() {
     unsafe extern "C" {
         fn malloc_trim(pad: usize) -> std::ffi::c_int;
     }
@@ -117,7 +117,7 @@ pub fn give_back() {
 
 /// Other C libraries do so by themselves, or have no such call.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn give_back() {}
+pub(crate) fn give_back() {}
 
 /// Wipes what a call has left on the stack below its caller, as far down as that, and gives the pages back to the system: a thread
 /// that waits for its next call would otherwise occupy them for good.
@@ -125,7 +125,7 @@ pub fn give_back() {}
 /// The call must not have been inlined, and this should be, or it would begin a little further down than the call did. The stack has
 /// to reach as far down as is said.
 #[inline]
-pub fn wipe_stack<const DEPTH: usize>() {
+pub(crate) fn wipe_stack<const DEPTH: usize>() {
     zeroize::zeroize_stack::<DEPTH>();
     give_back_stack(DEPTH);
 }

@@ -11,13 +11,17 @@ const MAX_KNOWN: usize = 20_000;
 
 /// The numbers that are known.
 #[derive(Default)]
-pub struct Numbers {
+pub(crate) struct Numbers {
     known: HashMap<(Host, InstallationId, RepositoryName), u64>,
 }
 
 impl Numbers {
     /// Remembers what repositories of a scope are called.
-    pub fn learn<'a>(&mut self, scope: &TokenScope, repositories: impl IntoIterator<Item = &'a (RepositoryName, u64)>) {
+    pub(crate) fn learn<'a>(
+        &mut self,
+        scope: &TokenScope,
+        repositories: impl IntoIterator<Item = &'a (RepositoryName, u64)>,
+    ) {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
@@ -27,13 +31,13 @@ impl Numbers {
     }
 
     /// The numbers of all repositories that a scope names; none unless each is known, and none for a whole installation.
-    pub fn of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
+    pub(crate) fn of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
         let names = scope.repositories.names()?;
         names.iter().map(|name| self.known.get(&key(scope, name)).copied()).collect()
     }
 
     /// Forgets the numbers of the repositories that a scope names.
-    pub fn forget(&mut self, scope: &TokenScope) {
+    pub(crate) fn forget(&mut self, scope: &TokenScope) {
         for name in scope.repositories.names().unwrap_or_default() {
             self.known.remove(&key(scope, name));
         }

@@ -19,14 +19,14 @@ const MOST_WAIT: i64 = 3600;
 /// The pause before the next attempt after `attempts` have failed; `None` when it is enough.
 ///
 /// Full jitter: many agents that lost the same server must not come back in lockstep. `chance` is a number from 0 to 1.
-pub fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
+pub(crate) fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
     let doubled = attempts.saturating_sub(1);
     (attempts < ATTEMPTS).then(|| FIRST_PAUSE.mul_f64(f64::from(1 << doubled) * chance))
 }
 
 /// Whom GitHub asked to wait, and until when. One entry per App, since a limit is an App's.
 #[derive(Debug, Default)]
-pub struct Breakers {
+pub(crate) struct Breakers {
     open: HashMap<AppName, Open>,
 }
 
@@ -40,7 +40,7 @@ struct Open {
 
 impl Breakers {
     /// Until when the App has to wait, by the wall clock; `None` when it may ask.
-    pub fn waits_until(&mut self, app: &AppName, now: Moment) -> Option<i64> {
+    pub(crate) fn waits_until(&mut self, app: &AppName, now: Moment) -> Option<i64> {
         let open = self.open.get(app)?;
         if now.boot < open.until {
             return Some(open.wall);
@@ -50,7 +50,7 @@ impl Breakers {
     }
 
     /// Notes that GitHub asked to wait, until `told` if it said so. Returns until when, by the wall clock.
-    pub fn limited(&mut self, app: &AppName, told: Option<i64>, now: Moment, chance: f64) -> i64 {
+    pub(crate) fn limited(&mut self, app: &AppName, told: Option<i64>, now: Moment, chance: f64) -> i64 {
         let wait = match told {
             Some(until) => until.saturating_sub(now.wall).clamp(1, MOST_WAIT),
             #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
@@ -60,11 +60,6 @@ impl Breakers {
         let until = now.boot + Duration::from_secs(wait.unsigned_abs());
         self.open.insert(app.clone(), Open { until, wall });
         wall
-    }
-
-    /// Forgets what was asked of an App.
-    pub fn forget(&mut self, app: &AppName) {
-        self.open.remove(app);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{Access, App, AppName, InstallationId, OnFailure, Permissions,
 
 /// What a remote may get from one App, before GitHub is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// As which App.
     pub app: AppName,
     /// How far a token reaches.
@@ -25,7 +25,7 @@ pub struct Grant {
 
 /// What the rules say about a remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// No App is configured for the host. Not an error.
     NoMatch,
     /// A rule refuses it.
@@ -42,19 +42,19 @@ pub enum Decision {
 }
 
 /// Decides about a repository.
-pub fn decide(apps: &[App], rules: &[Rule], host: &Host, name: &FullName) -> Decision {
+pub(crate) fn decide(apps: &[App], rules: &[Rule], host: &Host, name: &FullName) -> Decision {
     let rule = rules.iter().find(|rule| rule.pattern().matches(host, name));
     apply(apps, host, rule)
 }
 
 /// Decides about an owner, when git did not name the repository: only a rule about all of the owner's repositories counts.
-pub fn decide_for_owner(apps: &[App], rules: &[Rule], host: &Host, owner: &Owner) -> Decision {
+pub(crate) fn decide_for_owner(apps: &[App], rules: &[Rule], host: &Host, owner: &Owner) -> Decision {
     let rule = rules.iter().find(|rule| rule.pattern().matches_all_of(host, owner));
     apply(apps, host, rule)
 }
 
 /// Whether any rule of a host could answer for an owner without knowing the repository.
-pub fn serves_whole_owners(rules: &[Rule], host: &Host) -> bool {
+pub(crate) fn serves_whole_owners(rules: &[Rule], host: &Host) -> bool {
     rules.iter().any(|rule| match rule {
         Rule::Deny { .. } => false,
         Rule::Serve { pattern, reach, .. } => pattern.host() == host && *reach != Reach::Requested,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// Makes a directory and those above it, private from their first moment. One that is there already stays as it is.
-pub fn create(directory: &Path) -> io::Result<()> {
+pub(crate) fn create(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -20,18 +20,18 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 const MODE: RawMode = 0o600;
 
 /// A socket that nobody can find yet. Removed unless it gets its real name.
-pub struct Hidden(PathBuf);
+pub(crate) struct Hidden(PathBuf);
 
 impl Hidden {
     /// Gives it its real name, replacing a stale socket. Returns the number of its file.
-    pub fn publish(self, path: &Path) -> io::Result<u64> {
+    pub(crate) fn publish(self, path: &Path) -> io::Result<u64> {
         let number = fs::symlink_metadata(&self.0)?.ino();
         fs::rename(&self.0, path)?;
         Ok(number)
     }
 
     /// Gives it to another user, who alone can then connect, besides root. Only root may do that.
-    pub fn give_to(&self, uid: u32) -> io::Result<()> {
+    pub(crate) fn give_to(&self, uid: u32) -> io::Result<()> {
         lchown(&self.0, Some(uid), None)
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Hidden {
 ///
 /// Always the same name, so that what an agent left there that was killed at this point is replaced by the next one and nothing
 /// piles up. Whoever gets here has the path to himself, so it is nobody else's.
-pub fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
+pub(crate) fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
     // Named as the locks are. A path that only just fits into an address has room for that, unless its extension is missing.
     let extension = if path.extension().is_some_and(|extension| extension == "~") { "s" } else { "~" };
     let hidden = path.with_extension(extension);
@@ -75,7 +75,7 @@ fn create(path: &Path) -> io::Result<Listener> {
 }
 
 /// Whether somebody listens there. Looks without waiting: whoever has no room for one more client listens as well.
-pub fn is_listening(path: &Path) -> bool {
+pub(crate) fn is_listening(path: &Path) -> bool {
     let connect = || {
         let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
         ioctl_fioclex(&socket)?;
@@ -86,17 +86,17 @@ pub fn is_listening(path: &Path) -> bool {
 }
 
 /// Whether something is there that is no socket.
-pub fn is_something_else(path: &Path) -> bool {
+pub(crate) fn is_something_else(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.file_type().is_socket())
 }
 
 /// The number of a file, which it keeps when it is renamed.
-pub fn number_of(path: &Path) -> Option<u64> {
+pub(crate) fn number_of(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
 
 /// Removes a socket, if it is still the one with that number.
-pub fn remove(path: &Path, number: u64) {
+pub(crate) fn remove(path: &Path, number: u64) {
     if number_of(path) == Some(number) {
         // A stale socket does no harm: the next one replaces it.
         let _ = fs::remove_file(path);

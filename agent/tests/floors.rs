@@ -57,6 +57,24 @@ fn floor(module: &str) -> Option<u8> {
     }
 }
 
+const COMMAND_LINE: Rule = Rule {
+    text: "The command line uses of the agent what its configuration and its model say, and how the files of a person are read; it \
+           never talks to GitHub, and never serves.",
+    breaches: |source| {
+        if !source.file.starts_with("cli/") {
+            return Vec::new();
+        }
+        let used = |index: usize| {
+            let names = if source.is_path_root(index, "ghapp_agent") { source.group(index + 2) } else { Vec::new() };
+            let line = source.tokens[index].line;
+            names.into_iter().filter(|name| !LENT.contains(name)).map(move |name| (line, format!("it uses {name}")))
+        };
+        (0..source.tokens.len()).flat_map(used).collect()
+    },
+};
+
+const LENT: &[&str] = &["audit_log", "clock", "config", "model", "regular_file", "signer"];
+
 const OWNERS: Rule = Rule {
     text: "Each heavy dependency has one owner, so that it can be replaced, and judged, in one place.",
     breaches: |source| {
@@ -250,6 +268,11 @@ fn modules_import_only_downwards() {
 }
 
 #[test]
+fn the_command_line_is_lent_little_of_the_agent() {
+    holds(&COMMAND_LINE);
+}
+
+#[test]
 fn every_heavy_dependency_stays_with_its_owner() {
     holds(&OWNERS);
 }
@@ -343,5 +366,13 @@ fn what_breaks_a_rule_is_found() {
         assert_eq!(broken(rule, "agent/src/policy.rs", code).len(), lines, "{code}");
     }
     assert_eq!(broken(&FILES, "helper/src/util.rs", "//! Everything."), [1]);
+    for (code, lines) in [
+        ("use ghapp_agent::{config, model::{App, AppName}};\nfn f(x: ghapp_agent::clock::Moment) {}", vec![]),
+        ("use ghapp_agent::program::run;\nuse ghapp_agent::{config, minting};", vec![1, 2]),
+        ("fn f() { ghapp_agent::program::run() }", vec![1]),
+    ] {
+        assert_eq!(broken(&COMMAND_LINE, "cli/src/doctor/mod.rs", code), lines, "{code}");
+    }
+    assert_eq!(broken(&COMMAND_LINE, "agent/src/main.rs", "use ghapp_agent::program;"), []);
     assert_eq!(broken(&FILES, "agent/src/handler/mod.rs", "//! Everything."), [1]);
 }

@@ -31,7 +31,7 @@ mod stores;
 mod unlock;
 mod which;
 
-pub use activity::{InUse, Need};
+pub use activity::Need;
 pub use listing::Listening;
 
 use std::collections::HashMap;

@@ -17,7 +17,7 @@ const MAX_PAGES: usize = 100;
 
 /// Which repositories a mint names. There is no empty list: GitHub would read it as all of them.
 #[derive(Debug, Clone, Copy)]
-pub enum MintRepositories<'a> {
+pub(crate) enum MintRepositories<'a> {
     /// These; at least one.
     Names(&'a [RepositoryName]),
     /// These, whatever they are called now; at least one.
@@ -28,7 +28,7 @@ pub enum MintRepositories<'a> {
 
 /// What GitHub says about the installation that covers a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RepositoryInstallation {
+pub(crate) enum RepositoryInstallation {
     /// This one does.
     Covered(Box<Installation>),
     /// The repository is called differently now; only its number is sure.
@@ -42,13 +42,13 @@ pub enum RepositoryInstallation {
 
 impl GitHub {
     /// The App as it sees itself. Proves that the key belongs to it.
-    pub async fn app(&self, app: &App, jwt: &AppJwt) -> Result<AppInfo, GitHubError> {
+    pub(crate) async fn app(&self, app: &App, jwt: &AppJwt) -> Result<AppInfo, GitHubError> {
         let answer = self.call(app, Method::GET, "/app", Some(&jwt.secret), None).await?;
         json(&expect(answer, StatusCode::OK)?)
     }
 
     /// GitHub's clock, in seconds since 1970, if it tells. Needs no key: any answer of the API will do, also a refusal.
-    pub async fn time(&self, app: &App) -> Result<Option<i64>, GitHubError> {
+    pub(crate) async fn time(&self, app: &App) -> Result<Option<i64>, GitHubError> {
         let answer = self.call(app, Method::GET, "/meta", None, None).await?;
         if answer.status.is_server_error() {
             return Err(GitHubError::Unavailable(answer.status.as_u16()));
@@ -59,14 +59,14 @@ impl GitHub {
     }
 
     /// Fetches the App that was registered from a manifest, with its only private key. GitHub gives it away once.
-    pub async fn convert_manifest(&self, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
+    pub(crate) async fn convert_manifest(&self, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
         let path = Zeroizing::new(format!("/app-manifests/{}/conversions", code.secret().expose()));
         let answer = self.call(app, Method::POST, &path, None, Some(Vec::new())).await?;
         json(&expect(answer, StatusCode::CREATED)?)
     }
 
     /// All installations of the App, enterprises included.
-    pub async fn installations(&self, app: &App, jwt: &AppJwt) -> Result<Vec<Installation>, GitHubError> {
+    pub(crate) async fn installations(&self, app: &App, jwt: &AppJwt) -> Result<Vec<Installation>, GitHubError> {
         let mut installations = Vec::new();
         let mut path = "/app/installations?per_page=100".to_owned();
         for _ in 0..MAX_PAGES {
@@ -83,7 +83,7 @@ impl GitHub {
     }
 
     /// One installation by its number. `None` is GitHub's word that the App has no such one.
-    pub async fn installation(
+    pub(crate) async fn installation(
         &self,
         app: &App,
         jwt: &AppJwt,
@@ -93,7 +93,7 @@ impl GitHub {
     }
 
     /// The installation on one account, user or organization alike. `None` is GitHub's word that there is none.
-    pub async fn installation_of_owner(
+    pub(crate) async fn installation_of_owner(
         &self,
         app: &App,
         jwt: &AppJwt,
@@ -112,7 +112,7 @@ impl GitHub {
     }
 
     /// The installation that covers one repository.
-    pub async fn installation_of_repository(
+    pub(crate) async fn installation_of_repository(
         &self,
         app: &App,
         jwt: &AppJwt,
@@ -137,7 +137,7 @@ impl GitHub {
     }
 
     /// The installation that covers a repository, by GitHub's number for it: where a lookup by an old name is sent on to.
-    pub async fn installation_of_repository_id(
+    pub(crate) async fn installation_of_repository_id(
         &self,
         app: &App,
         jwt: &AppJwt,
@@ -147,7 +147,7 @@ impl GitHub {
     }
 
     /// Mints a token that reaches these repositories and may do this much.
-    pub async fn mint(
+    pub(crate) async fn mint(
         &self,
         app: &App,
         jwt: &AppJwt,
@@ -174,7 +174,7 @@ impl GitHub {
     }
 
     /// The repositories that a token reaches.
-    pub async fn repositories(
+    pub(crate) async fn repositories(
         &self,
         app: &App,
         token: &InstallationToken,
@@ -194,7 +194,12 @@ impl GitHub {
     }
 
     /// A user by its name. Most hosts tell everybody; others want a token to be shown.
-    pub async fn user(&self, app: &App, login: &str, token: Option<&InstallationToken>) -> Result<User, GitHubError> {
+    pub(crate) async fn user(
+        &self,
+        app: &App,
+        login: &str,
+        token: Option<&InstallationToken>,
+    ) -> Result<User, GitHubError> {
         let path = format!("/users/{}", escaped(login));
         let answer = self.call(app, Method::GET, &path, token.map(|token| &token.secret), None).await?;
         let user: User = json(&expect(answer, StatusCode::OK)?)?;
@@ -202,7 +207,7 @@ impl GitHub {
     }
 
     /// Kills a token. One that is dead already is no error.
-    pub async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
+    pub(crate) async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
         let answer = self.call(app, Method::DELETE, "/installation/token", Some(&token.secret), None).await?;
         match expect(answer, StatusCode::NO_CONTENT) {
             Ok(_) | Err(GitHubError::BadCredentials) => Ok(()),

@@ -32,7 +32,7 @@ const POOL_IDLE: Duration = Duration::from_secs(90);
 
 /// GitHub's API. One connection pool per set of trusted certificates, made when it is needed and kept.
 #[derive(Default)]
-pub struct GitHub {
+pub(crate) struct GitHub {
     clients: Mutex<HashMap<Option<PathBuf>, Client>>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Answer {
 
 impl GitHub {
     /// Forgets connections and certificates, so that changed ones are read.
-    pub fn reconnect(&self) {
+    pub(crate) fn reconnect(&self) {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

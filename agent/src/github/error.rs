@@ -11,7 +11,7 @@ use super::types::RawError;
 const MAX_MESSAGE: usize = 200;
 /// Why GitHub did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GitHubError {
+pub(crate) enum GitHubError {
     /// No connection, or it broke.
     #[error("cannot reach {host}: {reason}")]
     Unreachable {
@@ -100,17 +100,17 @@ pub enum GitHubError {
 
 impl GitHubError {
     /// Whether the same call may succeed in a moment: GitHub's hiccups and the network's.
-    pub fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
     }
 
     /// Whether GitHub looked at the question, so that it had accepted the key that asked.
-    pub fn is_behind_the_key(&self) -> bool {
+    pub(crate) fn is_behind_the_key(&self) -> bool {
         matches!(self, Self::Suspended | Self::NotFound | Self::RepositoryNotIncluded | Self::PermissionNotGranted)
     }
 
     /// Whether GitHub may have done what it was asked although we have no answer. A mint then left a token that nobody holds.
-    pub fn may_have_happened(&self) -> bool {
+    pub(crate) fn may_have_happened(&self) -> bool {
         matches!(self, Self::Unreachable { connected: true, .. } | Self::Unavailable(_) | Self::Garbled(_))
     }
 }

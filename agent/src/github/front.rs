@@ -14,7 +14,7 @@ use crate::model::App;
 
 /// What the front says about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Front {
+pub(crate) enum Front {
     /// It serves the repository with it.
     Knows,
     /// It does not: not yet, or not at all.
@@ -23,7 +23,7 @@ pub enum Front {
 
 impl GitHub {
     /// Asks the git front for a repository's references, as git would, and reads nothing but the status.
-    pub async fn front(&self, app: &App, name: &FullName, token: &Secret) -> Result<Front, GitHubError> {
+    pub(crate) async fn front(&self, app: &App, name: &FullName, token: &Secret) -> Result<Front, GitHubError> {
         let url = format!("https://{}/{name}.git/info/refs?service=git-upload-pack", app.host);
         // The front takes user name and password only, unlike the API.
         let status = self.status(app, &url, TOKEN_USERNAME, token).await?;

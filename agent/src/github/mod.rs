@@ -19,8 +19,8 @@ mod error;
 mod front;
 mod types;
 
-pub use calls::{MintRepositories, RepositoryInstallation};
-pub use client::GitHub;
-pub use error::GitHubError;
-pub use front::Front;
-pub use types::{AppInfo, ListedRepository, MintAnswer, NewApp, User};
+pub(crate) use calls::{MintRepositories, RepositoryInstallation};
+pub(crate) use client::GitHub;
+pub(crate) use error::GitHubError;
+pub(crate) use front::Front;
+pub(crate) use types::{AppInfo, ListedRepository, MintAnswer, NewApp, User};

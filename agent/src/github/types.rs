@@ -10,7 +10,7 @@ use crate::model::{Installation, InstallationId, InstallationToken, Permissions,
 
 /// The App as it sees itself: the answer to `GET /app`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct AppInfo {
+pub(crate) struct AppInfo {
     /// Its numeric id.
     pub id: u64,
     /// Its name in URLs.
@@ -25,7 +25,7 @@ pub struct AppInfo {
 
 /// Whose an App is.
 #[derive(Debug, Clone, Deserialize)]
-pub struct AppOwner {
+pub(crate) struct AppOwner {
     /// The account's name; an enterprise has none.
     #[serde(default)]
     pub login: Option<String>,
@@ -37,7 +37,7 @@ pub struct AppOwner {
 /// An App that was registered from a manifest: the answer to the conversion of its code. It has secrets for webhooks and for
 /// people's logins besides, which nobody here needs: they are not read, and wiped with the answer.
 #[derive(Debug, Deserialize)]
-pub struct NewApp {
+pub(crate) struct NewApp {
     /// Its numeric id.
     pub id: u64,
     /// Its name in URLs.
@@ -155,7 +155,7 @@ impl RawPage {
 
 /// A repository that a token reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedRepository {
+pub(crate) struct ListedRepository {
     /// GitHub's number for it.
     pub id: u64,
     /// What it is called.
@@ -168,7 +168,7 @@ pub struct ListedRepository {
 
 /// A user, which may be an App's bot.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct User {
+pub(crate) struct User {
     /// Its number.
     pub id: u64,
     /// Its name.
@@ -176,7 +176,7 @@ pub struct User {
 }
 
 /// A token, and what the repositories that it was narrowed to are called now.
-pub struct MintAnswer {
+pub(crate) struct MintAnswer {
     /// The token.
     pub token: InstallationToken,
     /// Names and numbers; empty for a whole installation.

@@ -33,16 +33,16 @@ use keyring::Keyring;
 use worker::Worker;
 
 /// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 /// How long deriving a key from a passphrase may take. It takes a second and always ends, but a machine that is busy enough gives it a
 /// small part of its time, and trying again would only begin anew. A little less than a person's question waits.
-pub const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
+pub(crate) const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
 /// How long `status` waits to learn whether there is a keyring.
 const STATE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a key store did not do what it was asked. Four states that need four different remedies, and some that are rare.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// There is no session bus, so no keyring can be reached.
     #[error("no D-Bus session bus")]
     NoBus,
@@ -71,7 +71,7 @@ pub enum StoreError {
 
 /// How a key came to be in its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Saved {
+pub(crate) enum Saved {
     /// It was put there now.
     Now,
     /// It had been there before.
@@ -82,7 +82,7 @@ pub enum Saved {
 
 /// A key as it was found.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// One that we had put there.
     Key(PrivateKey),
     /// A file of somebody else's, in whatever form.
@@ -91,7 +91,7 @@ pub enum Found {
 
 /// Where the stores are that are directories.
 #[derive(Debug, Clone, Default)]
-pub struct Directories {
+pub(crate) struct Directories {
     /// Of encrypted files.
     pub key_files: PathBuf,
     /// Of the service manager's credentials.
@@ -119,7 +119,7 @@ trait BlockingStore: Default + 'static {
 }
 
 /// All key stores of an agent.
-pub struct KeyStores {
+pub(crate) struct KeyStores {
     keyring: Worker<Keyring>,
     kernel: Worker<Kernel>,
     /// Derives keys from passphrases, one at a time: each takes much memory.
@@ -140,7 +140,7 @@ struct InMemory {
 
 impl KeyStores {
     /// Reaches for nothing yet.
-    pub fn new(directories: Directories) -> Self {
+    pub(crate) fn new(directories: Directories) -> Self {
         Self {
             keyring: Worker::new("keyring"),
             kernel: Worker::new("keyutils"),
@@ -152,7 +152,7 @@ impl KeyStores {
     }
 
     /// Reads a key. That of an encrypted file is [`StoreError::Locked`] until it is opened.
-    pub async fn load(&self, place: &KeyPlace) -> Result<Found, StoreError> {
+    pub(crate) async fn load(&self, place: &KeyPlace) -> Result<Found, StoreError> {
         let id = &place.id;
         match place.store {
             StoreKind::Keyring => load_from(&self.keyring, id).await.map(Found::Key),
@@ -167,7 +167,7 @@ impl KeyStores {
     }
 
     /// Keeps a key, replacing another one of the same name. An error leaves nothing behind, now or later.
-    pub async fn save(
+    pub(crate) async fn save(
         &self,
         place: &KeyPlace,
         key: PrivateKey,
@@ -199,7 +199,7 @@ impl KeyStores {
     }
 
     /// Undoes what [`Self::save`] did, because what was to follow it failed.
-    pub async fn take_back(&self, place: &KeyPlace, saved: Saved) -> Result<(), StoreError> {
+    pub(crate) async fn take_back(&self, place: &KeyPlace, saved: Saved) -> Result<(), StoreError> {
         match saved {
             Saved::WasThere => Ok(()),
             Saved::Now => self.delete(place).await.map(|_| ()),
@@ -212,45 +212,45 @@ impl KeyStores {
     }
 
     /// Opens the encrypted file of a key, and keeps nothing of it.
-    pub async fn unseal(&self, id: &KeyId, passphrase: &Secret) -> Result<PrivateKey, StoreError> {
+    pub(crate) async fn unseal(&self, id: &KeyId, passphrase: &Secret) -> Result<PrivateKey, StoreError> {
         let (sealed, passphrase) = (self.files.read(id)?, passphrase.clone());
         self.ciphers.run(DERIVATION, move |()| encrypted_file::unseal(&sealed, &passphrase)).await
     }
 
     /// Keeps the key of an encrypted file until [`Self::forget`].
-    pub fn keep_unsealed(&self, id: &KeyId, key: PrivateKey) {
+    pub(crate) fn keep_unsealed(&self, id: &KeyId, key: PrivateKey) {
         keep(&mut self.memory().unsealed, id, key);
     }
 
     /// The file that the service manager handed over for an App.
-    pub fn credential(&self, app: &AppName) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub(crate) fn credential(&self, app: &AppName) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         self.credentials.read(app)
     }
 
     /// The Apps that the service manager handed over a file for, by name.
-    pub fn credentials(&self) -> Result<Vec<AppName>, StoreError> {
+    pub(crate) fn credentials(&self) -> Result<Vec<AppName>, StoreError> {
         self.credentials.names()
     }
 
     /// Wipes the keys that are in the agent's memory. What other stores hold stays there.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         // Dropped outside the lock: wiping is work.
         drop(std::mem::take(&mut *self.memory()));
     }
 
     /// Whether the agent's memory, and nothing else, holds a key.
-    pub fn remembers(&self, id: &KeyId) -> bool {
+    pub(crate) fn remembers(&self, id: &KeyId) -> bool {
         self.memory().only_here.contains_key(id)
     }
 
     /// Whether the agent's memory holds any key that would be gone with the agent, or closed until somebody gives a passphrase.
-    pub fn remembers_any(&self) -> bool {
+    pub(crate) fn remembers_any(&self) -> bool {
         let memory = self.memory();
         !memory.only_here.is_empty() || !memory.unsealed.is_empty()
     }
 
     /// Deletes a key. False when there was none, or when it is not ours to delete.
-    pub async fn delete(&self, place: &KeyPlace) -> Result<bool, StoreError> {
+    pub(crate) async fn delete(&self, place: &KeyPlace) -> Result<bool, StoreError> {
         let id = &place.id;
         match place.store {
             StoreKind::Keyring => delete_from(&self.keyring, id).await,
@@ -265,7 +265,7 @@ impl KeyStores {
     }
 
     /// What a store is called here.
-    pub fn name_of(store: StoreKind) -> &'static str {
+    pub(crate) fn name_of(store: StoreKind) -> &'static str {
         match store {
             StoreKind::Keyring => os::KIND,
             store => store.as_str(),
@@ -273,12 +273,12 @@ impl KeyStores {
     }
 
     /// Whether the OS keyring can be reached. Says nothing about a lock: asking could make it prompt.
-    pub async fn keyring_state(&self) -> Result<(), StoreError> {
+    pub(crate) async fn keyring_state(&self) -> Result<(), StoreError> {
         self.keyring.run(STATE_DEADLINE, Keyring::reach).await
     }
 
     /// Whether a store could take a key, as far as that is known without a call that may prompt.
-    pub async fn reach(&self, store: StoreKind) -> Result<(), StoreError> {
+    pub(crate) async fn reach(&self, store: StoreKind) -> Result<(), StoreError> {
         match store {
             StoreKind::Keyring => self.keyring_state().await,
             StoreKind::Keyutils => self.kernel.run(STATE_DEADLINE, |_| Kernel::reach()).await,
@@ -288,7 +288,7 @@ impl KeyStores {
 
     /// Whether a key can be used, as far as that is known without a call that may prompt. `keyring` is what
     /// [`Self::keyring_state`] said.
-    pub async fn state(&self, place: &KeyPlace, keyring: &Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) async fn state(&self, place: &KeyPlace, keyring: &Result<(), StoreError>) -> Result<(), StoreError> {
         let id = &place.id;
         match place.store {
             StoreKind::Keyring => keyring.clone(),

@@ -10,9 +10,9 @@ use ghapp_protocol::start::READY_LINE;
 use super::{StartupError, ready};
 
 /// The option by which [`detach`] starts the process that stays.
-pub const DETACHED_OPTION: &str = "--detached";
+const DETACHED_OPTION: &str = "--detached";
 /// The option that names the process for whose sake an agent runs.
-pub const PATRON_OPTION: &str = "--patron";
+const PATRON_OPTION: &str = "--patron";
 
 /// What became of the agent that was to be started, as the line that its starter reads.
 #[derive(Debug, PartialEq, Eq)]

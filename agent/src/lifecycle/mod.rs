@@ -29,7 +29,7 @@ use crate::config::{self, PathsError};
 use crate::keystore::{Directories, KeyStores};
 use crate::memory;
 
-pub use detach::{DETACHED_OPTION, Outcome, PATRON_OPTION, detach, leave_session, tell_failure, tell_misplaced};
+pub use detach::{Outcome, detach, leave_session, tell_failure, tell_misplaced};
 
 /// How often the agent looks whether it has been unused for long enough to lock or to end, and whether its socket is still its own.
 /// One that was removed by mistake is made again: the agent may hold keys that are nowhere else. An agent whose whole place is gone,
@@ -94,7 +94,7 @@ pub enum StartupError {
 /// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
 /// a channel, and another one when the socket had to be made again. With a `patron` it also ends when that process has ended, and
 /// takes its directory along.
-pub async fn run<S, F>(
+pub(crate) async fn run<S, F>(
     start: Start,
     patron: Option<u32>,
     endpoint: Endpoint,

@@ -44,7 +44,7 @@ pub(crate) struct Service {
 /// Serves until `stop` turns true, then lets what is under way finish.
 ///
 /// A further listener takes the place of the one before.
-pub async fn serve(
+pub(crate) async fn serve(
     mut listeners: mpsc::Receiver<Listener>,
     broker: Arc<Broker>,
     listening: Listening,

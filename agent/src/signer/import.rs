@@ -123,7 +123,7 @@ fn canonical_pem(label: &str, body: &str) -> Zeroizing<String> {
 }
 
 /// Reads a private key from a file of somebody else's: everything that [`from_pem`] takes, or DER, PKCS#1 or PKCS#8.
-pub fn from_file(bytes: &[u8]) -> Result<PrivateKey, ImportError> {
+pub(crate) fn from_file(bytes: &[u8]) -> Result<PrivateKey, ImportError> {
     // DER begins with a sequence; no text that `from_pem` takes begins with that digit.
     if bytes.first() != Some(&DER_SEQUENCE) {
         return from_pem(bytes);
@@ -139,7 +139,7 @@ pub fn from_file(bytes: &[u8]) -> Result<PrivateKey, ImportError> {
 }
 
 /// Reads a private key from its PKCS#1 DER form, the form in which it is stored.
-pub fn from_der(der: Zeroizing<Vec<u8>>) -> Result<PrivateKey, ImportError> {
+pub(crate) fn from_der(der: Zeroizing<Vec<u8>>) -> Result<PrivateKey, ImportError> {
     let pair = KeyPair::from_der(&der).map_err(|error| match error.to_string().as_str() {
         "TooSmall" => ImportError::TooShort,
         _ => ImportError::Damaged,

@@ -15,7 +15,7 @@ const LIFETIME: i64 = 540;
 /// The key could not sign. Why is not said: the reason may quote key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the private key cannot sign")]
-pub struct SignError;
+pub(crate) struct SignError;
 
 /// The claims that GitHub reads; integers, since it refuses fractions of a second.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Claims<'a> {
 }
 
 /// Signs an app JWT for use at `server_now`, the time by GitHub's clock.
-pub fn sign(key: &PrivateKey, issuer: &Issuer, server_now: i64) -> Result<AppJwt, SignError> {
+pub(crate) fn sign(key: &PrivateKey, issuer: &Issuer, server_now: i64) -> Result<AppJwt, SignError> {
     let expires_at = server_now + LIFETIME;
     let claims = Claims { iat: server_now - BACKDATED, exp: expires_at, iss: &issuer.to_string() };
     let key = EncodingKey::from_rsa_der(key.expose());

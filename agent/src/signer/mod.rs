@@ -3,5 +3,6 @@
 mod import;
 mod jwt;
 
-pub use import::{ImportError, fingerprint, from_der, from_file, from_pem};
-pub use jwt::{SignError, sign};
+pub use import::{ImportError, fingerprint, from_pem};
+pub(crate) use import::{from_der, from_file};
+pub(crate) use jwt::sign;

@@ -19,7 +19,7 @@ const MAX_TOKENS: usize = 10_000;
 
 /// Live tokens.
 #[derive(Default)]
-pub struct TokenCache {
+pub(crate) struct TokenCache {
     leases: BTreeMap<LeaseId, TokenLease>,
     serving: HashMap<Arc<TokenScope>, LeaseId>,
     /// Tokens that are to be replaced ahead of their end, as it was planned, the next one first. Each serves its scope.
@@ -31,7 +31,7 @@ pub struct TokenCache {
 
 impl TokenCache {
     /// The token for a scope, if it has at least that much life left. Counts as a use.
-    pub fn use_token(&mut self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
+    pub(crate) fn use_token(&mut self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
         let lease = self.leases.get_mut(self.serving.get(scope)?)?;
         if !lease.serves(at_least, now) {
             return None;
@@ -42,23 +42,23 @@ impl TokenCache {
     }
 
     /// The token for a scope, if it has at least that much life left. Counts as no use.
-    pub fn peek(&self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
+    pub(crate) fn peek(&self, scope: &TokenScope, at_least: Duration, now: Moment) -> Option<&TokenLease> {
         self.leases.get(self.serving.get(scope)?).filter(|lease| lease.serves(at_least, now))
     }
 
     /// Whether a token is the one that its scope is served with.
-    pub fn is_serving(&self, id: LeaseId) -> bool {
+    pub(crate) fn is_serving(&self, id: LeaseId) -> bool {
         self.leases.get(&id).is_some_and(|lease| self.serving.get(&lease.scope) == Some(&id))
     }
 
     /// Whether a token that serves its scope is to be replaced now. Says yes once.
-    pub fn refresh_is_due(&mut self, id: LeaseId, now: Moment) -> bool {
+    pub(crate) fn refresh_is_due(&mut self, id: LeaseId, now: Moment) -> bool {
         let Some(lease) = self.leases.get_mut(&id) else { return false };
         self.serving.get(&lease.scope) == Some(&id) && lease.refresh.is_due(lease.last_used, now)
     }
 
     /// Adds a token that from now on serves its scope. The one it replaces stays listed until it dies.
-    pub fn put(&mut self, mut scope: TokenScope, mut minted: Minted) -> &TokenLease {
+    pub(crate) fn put(&mut self, mut scope: TokenScope, mut minted: Minted) -> &TokenLease {
         self.purge(minted.at);
         if self.leases.len() >= MAX_TOKENS {
             let idle = self.leases.values().min_by_key(|lease| lease.last_used.boot);
@@ -82,7 +82,7 @@ impl TokenCache {
     }
 
     /// Plans to replace a token ahead of its end, for as long as it serves its scope. Says whether it is the next one.
-    pub fn plan_renewal(&mut self, id: LeaseId) -> bool {
+    pub(crate) fn plan_renewal(&mut self, id: LeaseId) -> bool {
         let Some(renewal) = self.leases.get(&id).filter(|_| self.is_serving(id)).map(TokenLease::renewal) else {
             return false;
         };
@@ -91,12 +91,12 @@ impl TokenCache {
     }
 
     /// How long it is until the next token is to be replaced; none when none is.
-    pub fn next_renewal(&self, now: Moment) -> Option<Duration> {
+    pub(crate) fn next_renewal(&self, now: Moment) -> Option<Duration> {
         self.renewals.first().map(|(refresh, _)| refresh.left(now))
     }
 
     /// A token whose time has come and that is in use, if there is one. Each is told once.
-    pub fn take_renewal(&mut self, now: Moment) -> Option<&TokenLease> {
+    pub(crate) fn take_renewal(&mut self, now: Moment) -> Option<&TokenLease> {
         loop {
             self.renewals.first().filter(|(refresh, _)| refresh.left(now).is_zero())?;
             let (_, id) = self.renewals.pop_first()?;
@@ -108,7 +108,7 @@ impl TokenCache {
 
     /// Drops exactly the token of that host with that hash; for who is behind an exposed socket, only if it was given out there. Tells
     /// what it was.
-    pub fn erase(&mut self, host: &Host, hash: &TokenHash, guest: Option<&ExposureId>) -> Option<TokenLease> {
+    pub(crate) fn erase(&mut self, host: &Host, hash: &TokenHash, guest: Option<&ExposureId>) -> Option<TokenLease> {
         // Rare, so there is no index to be kept for it.
         let lease = self.leases.values().find(|lease| lease.minted.token.hash == *hash)?;
         let (id, scope) = (lease.id, &lease.scope);
@@ -117,7 +117,7 @@ impl TokenCache {
     }
 
     /// Keeps a token from being handed out again; it stays listed, since it still lives at GitHub.
-    pub fn retire(&mut self, id: LeaseId) -> Option<&TokenLease> {
+    pub(crate) fn retire(&mut self, id: LeaseId) -> Option<&TokenLease> {
         let lease = self.leases.get(&id)?;
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
@@ -127,7 +127,7 @@ impl TokenCache {
     }
 
     /// Takes a token out.
-    pub fn remove(&mut self, id: LeaseId) -> Option<TokenLease> {
+    pub(crate) fn remove(&mut self, id: LeaseId) -> Option<TokenLease> {
         let lease = self.leases.remove(&id)?;
         if self.serving.get(&lease.scope) == Some(&id) {
             self.serving.remove(&lease.scope);
@@ -137,18 +137,18 @@ impl TokenCache {
     }
 
     /// Drops all tokens; later ones go on being counted from where these ended.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let last_id = self.last_id;
         *self = Self { last_id, ..Self::default() };
     }
 
     /// How many tokens there have been.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.last_id
     }
 
     /// The tokens that are alive, in the order of their minting.
-    pub fn live(&self, now: Moment) -> impl Iterator<Item = &TokenLease> {
+    pub(crate) fn live(&self, now: Moment) -> impl Iterator<Item = &TokenLease> {
         self.leases.values().filter(move |lease| lease.lives(Duration::ZERO, now))
     }
 

@@ -20,7 +20,7 @@ const MAX_SCOPES: usize = 1000;
 
 /// Scopes whose tokens were refused lately.
 #[derive(Debug, Default)]
-pub struct Cooling {
+pub(crate) struct Cooling {
     refused: HashMap<TokenScope, Refused>,
 }
 
@@ -38,7 +38,7 @@ impl Refused {
 
 impl Cooling {
     /// Notes that a server refused the token of this scope.
-    pub fn refused(&mut self, scope: &TokenScope, now: Moment) {
+    pub(crate) fn refused(&mut self, scope: &TokenScope, now: Moment) {
         let before = self.refused.get(scope).filter(|before| now.boot < before.end() + SAME_TROUBLE);
         let wait = match before {
             None => Duration::ZERO,
@@ -51,7 +51,7 @@ impl Cooling {
     }
 
     /// How long the next mint of this scope has to wait; `None` when it may happen at once.
-    pub fn left(&self, scope: &TokenScope, now: Moment) -> Option<Duration> {
+    pub(crate) fn left(&self, scope: &TokenScope, now: Moment) -> Option<Duration> {
         self.refused.get(scope)?.end().checked_sub(now.boot).filter(|left| !left.is_zero())
     }
 }

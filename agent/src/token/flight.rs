@@ -10,13 +10,13 @@ use tokio::sync::watch;
 type Running<K, V> = HashMap<K, watch::Receiver<Option<V>>>;
 
 /// What is under way, by key. The work runs as a task of its own, so that a caller who goes away cancels it for nobody.
-pub struct Flights<K, V> {
+pub(crate) struct Flights<K, V> {
     running: Arc<Mutex<Running<K, V>>>,
 }
 
 /// How a caller came to its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// It was the first to ask.
     Led,
     /// Somebody else had asked before.
@@ -38,7 +38,7 @@ where
     ///
     /// `work` must have put its result where later callers look for it (a cache) before it returns: the moment it ends, the
     /// next caller starts anew.
-    pub async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> (Option<V>, Role)
+    pub(crate) async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> (Option<V>, Role)
     where
         F: Future<Output = V> + Send + 'static,
     {
@@ -49,7 +49,7 @@ where
     }
 
     /// Waits until nothing is under way.
-    pub async fn landed(&self) {
+    pub(crate) async fn landed(&self) {
         loop {
             let next = locked(&self.running).values().next().cloned();
             let Some(mut flight) = next else { return };

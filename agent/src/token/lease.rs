@@ -15,7 +15,7 @@ const RENAMED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What the mint of a token's successor needs besides its scope.
 #[derive(Debug, Clone)]
-pub struct Successor {
+pub(crate) struct Successor {
     /// The account that the repositories belong to.
     pub owner: Owner,
     /// The one installation that the configuration names, if it names one.
@@ -30,7 +30,7 @@ pub struct Successor {
 
 /// A token that has just been minted, with what its lease says. There may be thousands, so it is kept small.
 #[derive(Debug, Clone)]
-pub struct Minted {
+pub(crate) struct Minted {
     /// The token.
     pub token: InstallationToken,
     /// The account that its installation belongs to; none for an enterprise.
@@ -49,7 +49,7 @@ pub struct Minted {
 
 /// A live token and its history. A copy of it is cheap, and holds no copy of the token: each question gets one.
 #[derive(Debug, Clone)]
-pub struct TokenLease {
+pub(crate) struct TokenLease {
     /// Its name for people.
     pub id: LeaseId,
     /// What it reaches and may do.

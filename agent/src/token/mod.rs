@@ -7,8 +7,8 @@ mod lease;
 mod refresh;
 mod repeated;
 
-pub use cache::TokenCache;
-pub use cooling::Cooling;
-pub use flight::{Flights, Role};
-pub use lease::{Minted, Successor, TokenLease};
+pub(crate) use cache::TokenCache;
+pub(crate) use cooling::Cooling;
+pub(crate) use flight::{Flights, Role};
+pub(crate) use lease::{Minted, Successor, TokenLease};
 pub use refresh::Refresh;

@@ -4,6 +4,8 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ghapp_agent::model::PrivateKey;
+use ghapp_agent::signer;
 use serde_json::{Value, json};
 
 use crate::support::{Home, app, error, installation, installations, status, status_of};
@@ -20,11 +22,11 @@ pub(crate) fn new_key() -> Key {
     const PKCS1_IN_PKCS8: usize = 26;
     let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap();
     let wire = STANDARD.encode(&der.as_ref()[PKCS1_IN_PKCS8..]);
-    let key = ghapp_agent::signer::from_der(der.as_ref()[PKCS1_IN_PKCS8..].to_vec().into()).unwrap();
+    let key = PrivateKey::from_der(der.as_ref()[PKCS1_IN_PKCS8..].to_vec().into());
     Key {
         pem: format!("-----BEGIN RSA PRIVATE KEY-----\n{wire}\n-----END RSA PRIVATE KEY-----\n"),
         wire,
-        fingerprint: ghapp_agent::signer::fingerprint(&key).unwrap().to_string(),
+        fingerprint: signer::fingerprint(&key).unwrap().to_string(),
     }
 }
 
