@@ -34,8 +34,8 @@ impl Programs {
     pub(crate) fn build() -> Result<Programs> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        // Both beside this program, where the desk looks for them. In two calls: in one the helper would get the agent's features.
-        for package in ["ghapp-agent", "git-credential-ghapp"] {
+        // All beside this program, where the desk looks for them. In three calls: in one the helper would get the agent's features.
+        for package in ["ghapp-agent", "ghapp", "git-credential-ghapp"] {
             let mut command = Command::new(&cargo);
             run(command.args(["build", "--quiet", "--release", "--locked", "-p", package]).current_dir(&root))?;
         }
