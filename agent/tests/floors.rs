@@ -135,8 +135,8 @@ fn exposes(source: &Source, index: usize) -> bool {
 }
 
 const EXPOSING: Places = &[
-    ("agent/src/broker/create.rs", "reads the key that GitHub made"),
-    ("agent/src/broker/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
+    ("agent/src/broker/apps/create.rs", "reads the key that GitHub made"),
+    ("agent/src/broker/apps/login.rs", "decodes the key that `ghapp login` handed over, and measures a new passphrase"),
     ("cli/src/login/create/", "makes, shows and compares what nobody may guess"),
     ("cli/src/tokens/exec.rs", "gives the command the token that it was asked for"),
     ("cli/src/login/pem.rs", "encodes the key for the agent"),

@@ -4,35 +4,17 @@
 //! `explain` makes a cause of every failure, and [`crate::audit`] writes down what happened.
 
 mod activity;
-mod add_key;
-mod ask;
-mod create;
-mod discover;
-mod examine;
+mod app_api;
+mod apps;
 mod explain;
-mod expose;
-mod exposures;
-mod fresh;
-mod guest;
-mod identity;
-mod keys;
-mod listing;
+mod git;
 mod lock;
-mod login;
-mod logout;
-mod look;
-mod mint;
-mod narrow;
-mod repositories;
-mod revoke;
-mod scope;
-mod serve;
-mod stores;
-mod unlock;
-mod which;
+mod state;
+mod telling;
+mod tokens;
 
 pub use activity::Need;
-pub use listing::Listening;
+pub use telling::status::Listening;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -59,9 +41,9 @@ use crate::patience::Breakers;
 use crate::token::{Cooling, Flights, TokenCache, TokenLease};
 
 use activity::Activity;
-use exposures::Exposures;
-use mint::{Absence, MintKey};
-use repositories::Reached;
+use state::exposures::Exposures;
+use telling::repositories::Reached;
+use tokens::mint::{Absence, MintKey};
 
 /// What the agent knows and can do. Shared by all connections.
 pub struct Broker {

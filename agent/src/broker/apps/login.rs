@@ -1,0 +1,313 @@
+//! Adding an App: checked with GitHub first, then all or nothing.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::message::{Login, Reply};
+use ghapp_protocol::remote::Host;
+use ghapp_protocol::secret::Secret;
+use tracing::warn;
+use zeroize::Zeroizing;
+
+use crate::broker::{Broker, explain, explain::stores};
+use crate::config::{self, Config};
+use crate::github::{AppInfo, GitHubError};
+use crate::keystore::StoreError;
+use crate::model::{ApiUrl, App, AppName, Caller, Fingerprint, KeyPlace, PrivateKey, StoreKind};
+use crate::signer::{self, ImportError};
+
+/// The nickname while GitHub has not told the App's slug.
+pub(in crate::broker) const UNNAMED: &str = "new";
+/// Shortest passphrase of an encrypted file, in bytes. Each guess costs work; eight letters make it not worth it for most.
+const MIN_PASSPHRASE: usize = 8;
+
+impl Broker {
+    /// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
+    /// fails, the ones before it are undone.
+    pub async fn login(self: &Arc<Self>, login: Login, caller: &Caller) -> Reply {
+        let started = self.clock.now();
+        let mut record = crate::broker::new_record("login", caller, started);
+        record.host = Some(login.host.to_string());
+        let reply = match self.add(login).await {
+            Ok(app) => {
+                record.app = Some(app.name.to_string());
+                let state = "ok".to_owned();
+                Reply::LoggedIn(Box::new(crate::broker::telling::status::app_status(&app, state)))
+            }
+            Err(error) => Reply::Error(error),
+        };
+        self.finish(record, started, &reply);
+        reply
+    }
+
+    async fn add(&self, mut login: Login) -> Result<App, WireError> {
+        self.config()?; // a broken file is said before GitHub is asked
+        self.needed();
+        self.unlocked()?;
+        let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
+        let mut chosen_name = chosen_name.map_err(|error| usage(&error))?;
+        let mut app = provisional(&login)?;
+        let key = match app.store {
+            StoreKind::CredentialsDir => {
+                let (name, key) = self.credential(&login, &mut app, chosen_name)?;
+                chosen_name = Some(name);
+                key
+            }
+            store => {
+                check_passphrase(login.passphrase.as_ref(), store)?;
+                let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
+                read_key(key)?
+            }
+        };
+        app.key = Some(signer::fingerprint(&key).map_err(unusable)?);
+        self.github.reconnect(); // a CA file may have been replaced since the last attempt
+        let (info, skew) = self.identify(&app, &key).await?;
+        app.app_id = Some(info.id);
+        app.client_id = info.client_id.or(app.client_id);
+        app.slug = Some(info.slug);
+        self.keep(&mut app, key, chosen_name, login.passphrase.take()).await?;
+        if skew != 0 {
+            self.state().skew.insert(app.name.clone(), skew);
+        }
+        Ok(app)
+    }
+
+    /// Asks GitHub who the key belongs to. Returns also GitHub's clock minus ours, in seconds, if GitHub refused ours.
+    pub(in crate::broker) async fn identify(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
+        let mut skew = 0;
+        loop {
+            let server_now = self.clock.now().wall + skew;
+            let jwt = signer::sign(key, &app.issuer(), server_now)
+                .map_err(|_| WireError::new(ErrorCode::UnusableKey, "the private key cannot sign"))?;
+            match self.github.app(app, &jwt).await {
+                Ok(info) => return Ok((info, skew)),
+                // Once: the second answer is final.
+                Err(GitHubError::Clock { server_time: Some(server_time) }) if skew == 0 => {
+                    skew = server_time - self.clock.now().wall;
+                    if skew == 0 {
+                        return Err(explain::github(&GitHubError::Clock { server_time: Some(server_time) }, app));
+                    }
+                }
+                Err(error) => return Err(explain::github(&error, app)),
+            }
+        }
+    }
+
+    /// The key that the service manager handed over, and the App's name: the credential's is the App's.
+    fn credential(
+        &self,
+        login: &Login,
+        app: &mut App,
+        chosen: Option<AppName>,
+    ) -> Result<(AppName, PrivateKey), WireError> {
+        if login.key.is_some() {
+            return Err(WireError::new(ErrorCode::Usage, "the service manager gives the key, and nobody else can")
+                .hint(format!("run: {}", explain::login_command(app, app.store))));
+        }
+        let name = if let Some(chosen) = chosen {
+            chosen
+        } else {
+            only_credential(self.stores.credentials().map_err(|error| stores::explain(&error, app))?)?
+        };
+        app.name.clone_from(&name);
+        let file = self.stores.credential(&name).map_err(|error| stores::explain(&error, app))?;
+        let key = signer::from_file(&file).map_err(|error| {
+            WireError::new(ErrorCode::UnusableKey, format!("cannot use the credential ghapp-{name}: {error}"))
+                .hint(error.hint())
+        })?;
+        Ok((name, key))
+    }
+
+    /// Finds the App its name, keeps the key and writes the configuration.
+    pub(in crate::broker) async fn keep(
+        &self,
+        app: &mut App,
+        key: PrivateKey,
+        chosen_name: Option<AppName>,
+        passphrase: Option<Secret>,
+    ) -> Result<(), WireError> {
+        let _turn = self.turn().await;
+        let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
+        let before = name(app, &config, chosen_name)?;
+        app.installation = before.as_ref().and_then(|before| before.installation);
+        let fingerprint = app.key.clone().ok_or_else(|| explain::no_key(app))?;
+        let place = app.place_of(&fingerprint);
+        if let Some(before) = &before {
+            // It replaces the key that signs; the others stay, if they are where they would be looked for.
+            let stays = |key: &&Fingerprint| app.place_of(key) == before.place_of(key) && **key != fingerprint;
+            app.more_keys = before.more_keys.iter().filter(stays).cloned().collect();
+        }
+        let edit = || config::add_app(&self.config_file, app);
+        self.save_with(edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
+        {
+            let mut state = self.state();
+            state.installations.forget_app(&app.name);
+            state.failed_keys.accept(&app.name, &fingerprint);
+        }
+        // The key of an earlier login of the same App, or the same key in another store, would only lie around.
+        for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
+            if let Err(error) = self.delete_key(&old).await {
+                warn!(app = %app.name, %error, "the old key could not be deleted");
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves a key, and then edits the configuration so that it is used; when that fails, the key is taken back. For who has the
+    /// turn.
+    pub(in crate::broker) async fn save_with(
+        &self,
+        edit: impl Fn() -> Result<config::Edit, config::EditError> + Send,
+        place: &KeyPlace,
+        key: PrivateKey,
+        passphrase: Option<Secret>,
+        explain_store: impl Fn(&StoreError) -> WireError + Send,
+    ) -> Result<(), WireError> {
+        // Whatever can be known to fail fails before the keyring is asked.
+        edit().and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
+        let saved = self.stores.save(place, key, passphrase).await.map_err(|error| explain_store(&error))?;
+        // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
+        // its owner may have written it while the keyring was asked.
+        let written = || edit().and_then(config::Edit::write).map_err(|error| explain::edit(&error));
+        match self.unlocked().and_then(|()| written()) {
+            Ok(config) => self.adopt(config),
+            Err(error) => {
+                if let Err(error) = self.stores.take_back(place, saved).await {
+                    warn!(app = %place.app, %error, "a key was left in its store");
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
+    pub(in crate::broker) async fn delete_key(&self, place: &KeyPlace) -> Result<bool, StoreError> {
+        let config = Arc::clone(&self.state().config);
+        let is_same = |other: KeyPlace| other.store == place.store && other.id == place.id;
+        let others = config.apps.iter().filter(|other| other.name != place.app);
+        if others.flat_map(App::key_places).any(is_same) {
+            return Ok(false);
+        }
+        self.stores.delete(place).await
+    }
+}
+
+/// The one credential that can be meant when the App's name was not said.
+fn only_credential(names: Vec<AppName>) -> Result<AppName, WireError> {
+    match <[_; 1]>::try_from(names) {
+        Ok([name]) => Ok(name),
+        Err(names) if names.is_empty() => {
+            Err(WireError::new(ErrorCode::KeyMissing, "the service manager handed over no credential ghapp-NAME")
+                .hint("add to the agent's unit: LoadCredentialEncrypted=ghapp-NAME:FILE"))
+        }
+        Err(names) => {
+            let listed: Vec<_> = names.iter().map(AppName::as_str).collect();
+            Err(WireError::new(ErrorCode::Usage, format!("there are credentials for {}", listed.join(", ")))
+                .hint(format!("name one of them: --name {}", names[0])))
+        }
+    }
+}
+
+/// Whether there is a passphrase if the store needs one, before anybody is asked anything.
+pub(in crate::broker) fn check_passphrase(passphrase: Option<&Secret>, store: StoreKind) -> Result<(), WireError> {
+    match (passphrase, store) {
+        (None, StoreKind::EncryptedFile) => Err(stores::no_passphrase()),
+        (Some(passphrase), StoreKind::EncryptedFile) if passphrase.expose().len() < MIN_PASSPHRASE => {
+            Err(usage(&format!("a passphrase has at least {MIN_PASSPHRASE} letters")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(in crate::broker) fn unusable(error: ImportError) -> WireError {
+    WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint())
+}
+
+/// Gives the App the name that was chosen, the one that it has already, or the one that GitHub calls it by. Returns the entry that
+/// it replaces.
+fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Option<App>, WireError> {
+    let known = config.apps.iter().find(|other| same_app(other, app));
+    app.name = match (chosen, known, &app.slug) {
+        (Some(chosen), _, _) => chosen,
+        (None, Some(known), _) => known.name.clone(),
+        (None, None, Some(slug)) => AppName::parse(slug).map_err(|error| usage(&error))?,
+        (None, None, None) => app.name.clone(),
+    };
+    match (config.app(&app.name), known) {
+        (Some(before), _) if same_app(before, app) => Ok(Some(before.clone())),
+        (Some(other), _) => Err(explain_exists(other)),
+        // Without a rule nobody could tell which of the two is meant.
+        (None, Some(known)) => Err(explain_known(known, &app.name)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A key as it comes over the socket.
+pub(in crate::broker) fn read_key(key: &Secret) -> Result<PrivateKey, WireError> {
+    let der = STANDARD.decode(key.expose()).map(Zeroizing::new);
+    let der = der.map_err(|_| WireError::new(ErrorCode::BadRequest, "the key is not base64"))?;
+    signer::from_der(der).map_err(unusable)
+}
+
+/// The App as far as it is known before its key is read and GitHub has spoken.
+fn provisional(login: &Login) -> Result<App, WireError> {
+    if login.app_id.is_none() && login.client_id.is_none() {
+        return Err(WireError::new(ErrorCode::Usage, "an App needs its App ID or its client ID"));
+    }
+    let place = at(&login.host, login.api_url.as_deref(), login.ca_file.as_deref(), &login.store)?;
+    Ok(App { app_id: login.app_id, client_id: login.client_id.clone(), ..place })
+}
+
+/// Some App of a host, whose key goes to that store.
+pub(in crate::broker) fn at(
+    host: &Host,
+    api_url: Option<&str>,
+    ca_file: Option<&str>,
+    store: &str,
+) -> Result<App, WireError> {
+    let api_url = match api_url {
+        None => ApiUrl::of(host),
+        Some(url) => ApiUrl::parse(url).map_err(|error| usage(&error))?,
+    };
+    let store = StoreKind::parse(store).ok_or_else(|| {
+        WireError::new(ErrorCode::Usage, format!("a key store is one of: {}", StoreKind::NAMES.join(", ")))
+    })?;
+    Ok(App {
+        name: AppName::parse(UNNAMED).expect("it is a name"),
+        host: host.clone(),
+        api_url,
+        ca_file: ca_file.map(Into::into),
+        app_id: None,
+        client_id: None,
+        slug: None,
+        installation: None,
+        store,
+        key: None,
+        more_keys: Vec::new(),
+    })
+}
+
+/// Whether a new login is one of the App that has the name already.
+fn same_app(one: &App, other: &App) -> bool {
+    let same_id = one.app_id.is_some() && one.app_id == other.app_id;
+    let same_client = one.client_id.is_some() && one.client_id == other.client_id;
+    one.host == other.host && (same_id || same_client)
+}
+
+pub(in crate::broker) fn explain_exists(other: &App) -> WireError {
+    let cause = format!("{} is the name of another App, {} on {}", other.name, other.issuer(), other.host);
+    WireError::new(ErrorCode::AppExists, cause).hint("choose another name with --name, or log that one out first")
+}
+
+fn explain_known(known: &App, chosen: &AppName) -> WireError {
+    let cause = format!("App {} on {} is configured already, as {}", known.issuer(), known.host, known.name);
+    WireError::new(ErrorCode::AppExists, cause)
+        .hint(format!("leave out --name {chosen}, or first run: ghapp logout {}", known.name))
+}
+
+pub(in crate::broker) fn usage(error: &impl ToString) -> WireError {
+    WireError::new(ErrorCode::Usage, error.to_string())
+}

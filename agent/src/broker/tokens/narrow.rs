@@ -1,0 +1,181 @@
+//! One token for one set of repositories: by their numbers when those are known, else by their names, and after a rename.
+
+use std::sync::Arc;
+
+use ghapp_protocol::error::WireError;
+use ghapp_protocol::remote::{FullName, RepositoryName};
+use tracing::info;
+
+use crate::broker::app_api::call::pending;
+use crate::broker::tokens::mint::Mint;
+use crate::broker::{Broker, explain};
+use crate::github::{GitHubError, MintAnswer, MintRepositories, RepositoryInstallation};
+use crate::model::{Caller, InstallationToken, Level, RepositorySet, TokenScope};
+
+/// A token for exactly the set that was asked for.
+pub(in crate::broker) struct Narrowed {
+    pub(in crate::broker) token: InstallationToken,
+    /// One of the repositories is called differently now. Somebody else may take its old name any time.
+    pub(in crate::broker) renamed: bool,
+}
+
+impl Narrowed {
+    fn of(answer: MintAnswer) -> Self {
+        Self { token: answer.token, renamed: false }
+    }
+}
+
+/// GitHub's last word within, our own failure without.
+type Outcome<T> = Result<Result<T, GitHubError>, WireError>;
+
+impl Broker {
+    /// Asks GitHub for a token for the mint's set.
+    pub(in crate::broker) async fn ask_for_token(self: &Arc<Self>, mint: &Mint, caller: &Caller) -> Outcome<Narrowed> {
+        let Some(names) = mint.scope.repositories.names() else {
+            return Ok(self.mint_for(mint, MintRepositories::Installation).await?.map(Narrowed::of));
+        };
+        let numbers = self.state().numbers.of(&mint.scope);
+        if let Some(numbers) = numbers {
+            match self.mint_for(mint, MintRepositories::Numbers(&numbers)).await? {
+                Ok(answer) if is_called(&answer, names) => return Ok(Ok(Narrowed::of(answer))),
+                Ok(answer) => return self.settle_names(mint, names, answer, caller).await,
+                // The App lost one of them, or it was deleted and made anew.
+                Err(GitHubError::RepositoryNotIncluded) => self.state().numbers.forget(&mint.scope),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        match self.mint_for(mint, MintRepositories::Names(names)).await? {
+            Ok(answer) => {
+                self.state().numbers.learn(&mint.scope, &answer.repositories);
+                Ok(Ok(Narrowed::of(answer)))
+            }
+            Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(mint).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// A token by numbers whose repositories are not called as they were. Whoever has the names now comes first, for names are
+    /// what git and the rules mean; if nobody has them, the renamed ones are meant.
+    async fn settle_names(
+        self: &Arc<Self>,
+        mint: &Mint,
+        names: &[RepositoryName],
+        by_number: MintAnswer,
+        caller: &Caller,
+    ) -> Outcome<Narrowed> {
+        match self.mint_for(mint, MintRepositories::Names(names)).await? {
+            Ok(answer) => {
+                info!("an old name belongs to another repository now");
+                {
+                    let mut state = self.state();
+                    state.numbers.forget(&mint.scope);
+                    state.numbers.learn(&mint.scope, &answer.repositories);
+                }
+                self.kill_unwanted(mint, &by_number.token, caller).await;
+                Ok(Ok(Narrowed::of(answer)))
+            }
+            Err(_) => Ok(Ok(Narrowed { token: by_number.token, renamed: true })),
+        }
+    }
+
+    async fn mint_for(self: &Arc<Self>, mint: &Mint, repositories: MintRepositories<'_>) -> Outcome<MintAnswer> {
+        let Mint { app, installation, scope, .. } = mint;
+        let call = |jwt| {
+            pending(async move {
+                let outcome = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
+                if let Err(error) = &outcome
+                    && error.may_have_happened()
+                {
+                    self.admit_lost_answer(scope, error);
+                }
+                outcome
+            })
+        };
+        let outcome = self.ask(app, call).await?;
+        if let Ok(answer) = &outcome
+            && scope.exposure.is_some()
+            && is_wider(answer, scope)
+        {
+            self.kill_unwanted(mint, &answer.token, &Caller::default()).await;
+            return Err(explain::exposed::wider(&app.host));
+        }
+        Ok(outcome)
+    }
+
+    /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
+    /// old name with its number, and the number can be minted for.
+    async fn follow_rename(self: &Arc<Self>, mint: &Mint) -> Outcome<Narrowed> {
+        let RepositorySet::One(repository) = &mint.scope.repositories else {
+            return Ok(Err(GitHubError::RepositoryNotIncluded));
+        };
+        let name = FullName { owner: mint.owner.clone(), repository: repository.clone() };
+        let app = &mint.app;
+        let name = &name;
+        let call = |jwt| pending(async move { self.github.installation_of_repository(app, &jwt, name).await });
+        match self.ask(app, call).await? {
+            Ok(RepositoryInstallation::Moved { repository_id }) => {
+                info!(%name, repository_id, "the repository was renamed");
+                let answer = self.mint_for(mint, MintRepositories::Numbers(&[repository_id])).await?;
+                if answer.is_ok() {
+                    self.state().numbers.learn(&mint.scope, &[(repository.clone(), repository_id)]);
+                }
+                Ok(answer.map(|answer| Narrowed { token: answer.token, renamed: true }))
+            }
+            Ok(_) => Ok(Err(GitHubError::RepositoryNotIncluded)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+}
+
+/// Whether GitHub gave more than it was asked for. Every token may look at metadata.
+fn is_wider(answer: &MintAnswer, scope: &TokenScope) -> bool {
+    let asked = scope.repositories.names().map_or(0, <[_]>::len);
+    let mut permissions = answer.token.permissions.iter();
+    answer.repositories.len() != asked
+        || permissions.any(|(name, level)| {
+            (name, level) != ("metadata", Level::Read)
+                && scope.permissions.level(name).is_none_or(|limit| limit < level)
+        })
+}
+
+/// Whether the repositories that GitHub names in its answer are those, each under its name.
+fn is_called(answer: &MintAnswer, names: &[RepositoryName]) -> bool {
+    answer.repositories.len() == names.len()
+        && names.iter().all(|name| answer.repositories.iter().any(|(it, _)| it == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use ghapp_protocol::remote::{Host, RepositoryName};
+    use ghapp_protocol::secret::Secret;
+
+    use super::is_wider;
+    use crate::github::MintAnswer;
+    use crate::model::{AppName, InstallationId, InstallationToken, Level, Permissions, RepositorySet, TokenScope};
+
+    #[test]
+    fn a_token_that_reaches_more_or_may_do_more_than_was_asked_for_is_wider() {
+        let name = |name| RepositoryName::parse(name).unwrap();
+        let scope = TokenScope {
+            app: AppName::parse("bot").unwrap(),
+            host: Host::parse("github.com").unwrap(),
+            installation: InstallationId(1),
+            repositories: RepositorySet::One(name("web")),
+            permissions: Permissions::of([("contents", Level::Read)]),
+            exposure: None,
+        };
+        let wider = |names: &[&'static str], permissions: &[(&'static str, Level)]| {
+            let permissions = Permissions::of(permissions.iter().copied());
+            let repositories = names.iter().map(|&it| (name(it), 1)).collect();
+            let token = InstallationToken::new(Secret::new("t".to_owned()), 0, permissions);
+            is_wider(&MintAnswer { token, repositories }, &scope)
+        };
+        assert!(!wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Read)]));
+        assert!(!wider(&["renamed"], &[("contents", Level::Read)]), "it is still one");
+        assert!(wider(&[], &[("contents", Level::Read)]), "GitHub lists none for the whole installation");
+        assert!(wider(&["web", "api"], &[("contents", Level::Read)]));
+        assert!(wider(&["web"], &[("contents", Level::Write)]));
+        assert!(wider(&["web"], &[("contents", Level::Read), ("issues", Level::Read)]));
+        assert!(wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Admin)]));
+    }
+}
