@@ -1,70 +1,72 @@
 //! Whether anybody needs the agent: for one that is to end when it is unused (`idle_exit`).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Broker;
-use crate::clock::Moment;
+use super::shared::Shared;
 
 /// Who is being served, and when the last one was.
-pub(super) struct Activity(Mutex<State>);
+pub(in crate::broker) struct Activity {
+    shared: Arc<Shared>,
+    serving: Mutex<Serving>,
+}
 
-struct State {
-    serving: usize,
+struct Serving {
+    clients: usize,
     /// On the boot clock: sleep counts as time in which nobody asked.
     last: Duration,
 }
 
-impl Activity {
-    pub(super) fn since(now: Moment) -> Self {
-        Self(Mutex::new(State { serving: 0, last: now.boot }))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Two numbers are whole even if a thread panicked with the lock in its hand.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A client that is being served; until it is dropped the agent is in use. Then the client has its answer, and what was decided
 /// goes into the audit log.
-pub struct InUse<'a>(&'a Broker);
+pub(crate) struct InUse<'a>(&'a Activity);
 
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
-        self.0.audit.hand_over();
-        let mut state = self.0.activity.state();
-        state.serving -= 1;
-        state.last = self.0.clock.now().boot;
+        let Activity { shared, .. } = self.0;
+        shared.audit.hand_over();
+        let mut serving = self.0.serving();
+        serving.clients -= 1;
+        serving.last = shared.now().boot;
     }
 }
 
-impl Broker {
-    /// Notes that somebody is being served.
-    pub fn in_use(&self) -> InUse<'_> {
-        self.activity.state().serving += 1;
+impl Activity {
+    pub(in crate::broker) fn new(shared: Arc<Shared>) -> Self {
+        let serving = Mutex::new(Serving { clients: 0, last: shared.now().boot });
+        Self { shared, serving }
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Serving> {
+        // Two numbers are whole even if a thread panicked with the lock in its hand.
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a client is being served.
+    pub(in crate::broker) fn in_use(&self) -> InUse<'_> {
+        self.serving().clients += 1;
         InUse(self)
     }
 
-    /// Whether it is to go on, after so long without a question as the configuration says.
-    pub fn need(&self) -> Need {
-        let Some(limit) = self.state().config.agent.idle_exit else { return Need::Used };
+    /// Whether the agent is to go on, after so long without a question as the configuration says.
+    pub(in crate::broker) fn need(&self) -> Need {
+        let Some(limit) = self.shared.current_config().agent.idle_exit else { return Need::Used };
         let is_used = {
-            let state = self.activity.state();
-            state.serving > 0 || self.clock.now().boot.saturating_sub(state.last) < limit
+            let serving = self.serving();
+            serving.clients > 0 || self.shared.now().boot.saturating_sub(serving.last) < limit
         };
         if is_used {
             return Need::Used;
         }
-        let state = self.state();
-        let keeps = self.stores.remembers_any() || state.locked || state.exposures.count() > 0;
+        let state = self.shared.state();
+        let keeps = self.shared.stores.remembers_any() || state.locking.is_locked() || state.exposures.count() > 0;
         if keeps { Need::Keeps } else { Need::Nobody }
     }
 }
 
 /// Who needs the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// Somebody asks, or asked a while ago, or it is never to end by itself.
     Used,
     /// Nobody asks, but something would end with it. A key in its memory is nowhere else, or somebody would have to give its passphrase

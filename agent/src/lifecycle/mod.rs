@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::audit::Audit;
-use crate::broker::{Broker, Listening, Need};
+use crate::broker::{Broker, Listening, Need, git};
 use crate::clock::SystemClock;
 use crate::config::{self, PathsError};
 use crate::keystore::{Directories, KeyStores};
@@ -123,7 +123,7 @@ where
     let stores = KeyStores::new(directories);
     let broker = Arc::new(Broker::new(config_file, stores, audit, Arc::new(SystemClock)));
     signals::watch(&stop, Arc::clone(&broker)).map_err(listen)?;
-    tokio::spawn(Arc::clone(&broker).keep_fresh());
+    tokio::spawn(broker.keep_fresh());
     #[cfg(target_os = "linux")]
     if broker.locks_with_screen() {
         screen_lock::watch(Arc::clone(&broker));
@@ -156,7 +156,7 @@ where
                     memory::give_back();
                 }
                 // Their own timers stand still while the machine sleeps.
-                broker.close_what_is_over();
+                git::close_what_is_over(&broker);
                 match place.standing() {
                     Standing::Ours if !leaving => {
                         let before = std::mem::replace(&mut need, broker.need());

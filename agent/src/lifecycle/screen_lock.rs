@@ -9,7 +9,7 @@ use zbus::blocking::{Connection, MessageIterator, Proxy};
 use zbus::message::Type;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, lock};
 
 /// logind (org.freedesktop.login1(5)). It sends `Lock` to the session's programs when somebody locks the screen, `loginctl
 /// lock-session` among them.
@@ -34,7 +34,7 @@ pub(super) fn watch(broker: Arc<Broker>) {
     }
     tokio::spawn(async move {
         while locks.recv().await.is_some() {
-            broker.lock_with_screen();
+            lock::lock_with_screen(&broker);
         }
     });
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, apps, lock};
 use crate::model::Caller;
 
 /// Turns SIGTERM and SIGINT into a stop that lets requests finish, SIGHUP into a reload (a closed terminal must not end an agent),
@@ -26,10 +26,10 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hangup.recv() => if let Reply::Error(error) = broker.reload() {
+                _ = hangup.recv() => if let Reply::Error(error) = apps::reload(&broker) {
                     warn!(%error, "the configuration was not read again");
                 },
-                _ = panic_button.recv() => broker.lock_at_once(),
+                _ = panic_button.recv() => lock::lock_at_once(&broker),
             }
         }
         tokio::select! {
@@ -60,7 +60,7 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
 pub(super) async fn end(broker: &Arc<Broker>) {
     info!("about to stop");
     if broker.revokes_on_stop() {
-        let outcome = broker.revoke_all(&Caller::default()).await;
+        let outcome = lock::revoke_all(broker, &Caller::default()).await;
         info!(revoked = outcome.revoked.len(), failed = outcome.failed.len(), "tokens were killed");
     }
 }

@@ -20,6 +20,13 @@ pub struct NameError;
 impl AppName {
     /// Longest nickname; GitHub's own limit for an App's name is 34.
     const MAX: usize = 64;
+    /// The nickname while GitHub has not told the App's slug.
+    pub const UNNAMED: &str = "new";
+
+    /// The nickname of an App whose slug GitHub has not told yet.
+    pub fn unnamed() -> Self {
+        Self(Self::UNNAMED.into())
+    }
 
     /// Takes a nickname from a person or from an App's slug.
     pub fn parse(text: &str) -> Result<Self, NameError> {

@@ -10,6 +10,7 @@ use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
 use super::{Service, exposed};
+use crate::broker::{apps, git, lock, telling};
 use crate::model::{Caller, Exposure};
 
 /// How long git's questions may take: less than the helper's 20 s, so that a slow answer still becomes a clear one.
@@ -23,58 +24,58 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
     let Request { v, call, .. } = request;
     match call {
         // Frozen since version 1: understood whatever version the client speaks.
-        Call::Get(get) => within(GIT_DEADLINE, broker.get(get, caller)).await,
-        Call::Erase(erase) => broker.erase(&erase, caller),
-        Call::Status {} => within(GIT_DEADLINE, broker.status(listening)).await,
+        Call::Get(get) => within(GIT_DEADLINE, git::get(broker, get, caller)).await,
+        Call::Erase(erase) => git::erase(broker, &erase, caller),
+        Call::Status {} => within(GIT_DEADLINE, telling::status(broker, listening)).await,
         Call::Stop(stop) => {
             let revoke = stop.revoke || broker.revokes_on_stop();
-            let outcome = if revoke { broker.revoke_all(caller).await } else { Revoked::default() };
+            let outcome = if revoke { lock::revoke_all(broker, caller).await } else { Revoked::default() };
             Reply::Stopping { revoked: outcome.revoked.len(), not_revoked: outcome.failed.len() }
         }
         _ if v != WIRE_VERSION => Reply::Error(other_version()),
-        Call::Reload {} => broker.reload(),
+        Call::Reload {} => apps::reload(broker),
         Call::Login(login) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
-                broker.login(*login, &caller).await
+                apps::login(&broker, *login, &caller).await
             })
             .await
         }
         Call::CreateApp(app) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
-                broker.create_app(*app, &caller).await
+                apps::create_app(&broker, *app, &caller).await
             })
             .await
         }
         Call::Logout(logout) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the logout goes on; see later: ghapp apps", async move {
-                broker.logout(logout, &caller).await
+                apps::logout(&broker, logout, &caller).await
             })
             .await
         }
-        Call::Token(call) => within(GIT_DEADLINE, broker.token(call, caller)).await,
-        Call::Which(which) => within(GIT_DEADLINE, broker.which(which, caller)).await,
-        Call::Leases { after } => broker.leases(after),
+        Call::Token(call) => within(GIT_DEADLINE, git::token(broker, call, caller)).await,
+        Call::Which(which) => within(GIT_DEADLINE, git::which(broker, which, caller)).await,
+        Call::Leases { after } => telling::leases(broker, after),
         Call::Revoke(revoke) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
-                broker.revoke(revoke, &caller).await
+                lock::revoke(&broker, revoke, &caller).await
             })
             .await
         }
-        Call::Lock(lock) => {
+        Call::Lock(call) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the agent is locked and goes on revoking; see later: ghapp status", async move {
-                broker.lock(lock, &caller).await
+                lock::lock(&broker, call, &caller).await
             })
             .await
         }
         Call::Unlock(unlock) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the agent goes on unlocking; see later: ghapp status", async move {
-                broker.unlock(unlock, &caller).await
+                lock::unlock(&broker, unlock, &caller).await
             })
             .await
         }
@@ -88,30 +89,30 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         Call::Unexpose(call) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
-                broker.unexpose(call, &caller).await
+                git::unexpose(&broker, call, &caller).await
             })
             .await
         }
-        Call::Keys(call) => within(PERSON_ANSWER, broker.keys(&call, caller)).await,
+        Call::Keys(call) => within(PERSON_ANSWER, apps::keys(broker, &call, caller)).await,
         Call::AddKey(call) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
-                broker.add_key(*call, &caller).await
+                apps::add_key(&broker, *call, &caller).await
             })
             .await
         }
         Call::RemoveKey(call) => {
             let (broker, caller) = (Arc::clone(broker), caller.clone());
             whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
-                broker.remove_key(call, &caller).await
+                apps::remove_key(&broker, call, &caller).await
             })
             .await
         }
-        Call::Exposed { after } => broker.exposed(after.as_ref()),
-        Call::Installations(call) => within(PERSON_ANSWER, broker.installations(&call)).await,
-        Call::Repositories(call) => within(PERSON_ANSWER, broker.repositories(&call, caller)).await,
-        Call::Identity(call) => within(PERSON_ANSWER, broker.identity(&call, caller)).await,
-        Call::Examine(call) => within(PERSON_ANSWER, broker.examine(&call, caller)).await,
+        Call::Exposed { after } => git::list_exposed(broker, after.as_ref()),
+        Call::Installations(call) => within(PERSON_ANSWER, telling::installations(broker, &call)).await,
+        Call::Repositories(call) => within(PERSON_ANSWER, telling::repositories(broker, &call, caller)).await,
+        Call::Identity(call) => within(PERSON_ANSWER, telling::identity(broker, &call, caller)).await,
+        Call::Examine(call) => within(PERSON_ANSWER, telling::examine(broker, &call, caller)).await,
         // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
         _ => Reply::Error(other_version()),
     }
@@ -126,9 +127,9 @@ pub(super) async fn answer_guest(
 ) -> Reply {
     let broker = &service.broker;
     match GuestCall::of(request.call) {
-        Some(GuestCall::Get(get)) => within(GIT_DEADLINE, broker.get_as_guest(exposure, get, caller)).await,
-        Some(GuestCall::Erase(erase)) => broker.erase_as_guest(exposure, &erase, caller),
-        None => broker.refuse_guest(exposure, caller),
+        Some(GuestCall::Get(get)) => within(GIT_DEADLINE, git::exposed::get(broker, exposure, get, caller)).await,
+        Some(GuestCall::Erase(erase)) => git::exposed::erase(broker, exposure, &erase, caller),
+        None => git::exposed::refuse(broker, exposure, caller),
     }
 }
 

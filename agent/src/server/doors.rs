@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::exposed::Door;
 use super::{ACCEPT_PAUSE, Service, connection};
+use crate::broker::git;
 use crate::model::Exposure;
 
 /// Connections over one exposed socket that are served at once: enough for a parallel fetch, and what a client that opens
@@ -61,6 +62,6 @@ async fn serve(door: Door, service: Service) {
 
 /// Waits for the end of a socket's time, and then has it closed.
 async fn over(exposure: &Exposure, service: &Service) {
-    sleep(service.broker.time_left(exposure)).await;
-    service.broker.close_what_is_over();
+    sleep(git::time_left(&service.broker, exposure)).await;
+    git::close_what_is_over(&service.broker);
 }

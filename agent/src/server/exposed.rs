@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{Expose, Reply};
+use ghapp_protocol::message::{Expose, Label, Reply};
 use interprocess::local_socket::tokio::Listener;
 use tokio::sync::watch;
 
@@ -16,6 +16,7 @@ mod platform;
 mod platform;
 
 use super::Service;
+use crate::broker::git;
 use crate::model::{Caller, Exposure};
 
 /// Why a socket cannot be exposed at a place.
@@ -67,5 +68,6 @@ pub(super) async fn open(expose: Expose, caller: &Caller, service: &Service) -> 
         let _ = service.doors.send(Door { listener, place, exposure: Arc::clone(exposure), closing });
         Ok(())
     };
-    service.broker.expose_socket(expose, &service.listening, caller, door).await
+    let own_place = |label: &Label| service.listening.endpoint.exposed(label);
+    git::expose_socket(&service.broker, expose, own_place, caller, door).await
 }

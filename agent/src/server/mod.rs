@@ -16,7 +16,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::broker::{Broker, Listening};
+use crate::broker::{Broker, Listening, git};
 
 /// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
 const MAX_CONNECTIONS: u32 = 64;
@@ -89,7 +89,7 @@ pub(crate) async fn serve(
         }
     }
     drop(listener); // who comes now is refused at once instead of waiting in vain
-    service.broker.close_all_exposed().await;
+    git::close_all_exposed(&service.broker).await;
     info!("finishing what is under way");
     if timeout(DRAIN, permits.acquire_many(MAX_CONNECTIONS)).await.is_err() {
         warn!("some requests did not finish in time");

@@ -1,3 +1,31 @@
-//! Calls of GitHub's API as the App.
+//! GitHub's API as the App: one call with the key that signs, the JWT at hand, the right clock, and patience.
 
-pub(in crate::broker) mod call;
+mod call;
+mod introduce;
+mod keys;
+mod signing;
+
+pub(in crate::broker) use call::{Pending, chance, pending};
+pub(in crate::broker) use keys::{ProvedKeys, Stored};
+pub(in crate::broker) use signing::is_absence;
+
+use std::sync::Arc;
+
+use ghapp_protocol::error::WireError;
+
+use super::shared::Shared;
+use super::state::KeyOf;
+use crate::model::AppJwt;
+use crate::token::Flights;
+
+/// GitHub's API as the App.
+pub(in crate::broker) struct AppApi {
+    shared: Arc<Shared>,
+    jwts: Flights<KeyOf, Result<AppJwt, WireError>>,
+}
+
+impl AppApi {
+    pub(in crate::broker) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, jwts: Flights::default() }
+    }
+}

@@ -1,15 +1,16 @@
 //! Giving an App one more key, so that one can be replaced by another while git goes on: proved with GitHub first, then all or nothing.
 
-use std::sync::Arc;
-
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{AddKey, AddedKey, KeyStatus, Reply};
 use ghapp_protocol::remote::Owner;
 use ghapp_protocol::secret::Secret;
 
+use super::keeping::save_with;
+use super::login::{check_passphrase, read_key, unusable};
 use crate::audit::Record;
-use crate::broker::apps::login::{check_passphrase, read_key, unusable};
-use crate::broker::{Broker, explain, explain::stores, new_record};
+use crate::broker::explain::stores;
+use crate::broker::lock::passphrases_closed_until;
+use crate::broker::{Broker, explain};
 use crate::config;
 use crate::github::AppInfo;
 use crate::keystore::StoreError;
@@ -19,110 +20,108 @@ use crate::signer;
 /// What `type` says of an organization in GitHub's JSON.
 const ORGANIZATION: &str = "Organization";
 
-impl Broker {
-    /// Gives an App one more key, or puts one that it has into its store again; makes it the one that signs if that is wanted.
-    pub async fn add_key(self: &Arc<Self>, call: AddKey, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = new_record(if call.signs { "key_rotate" } else { "key_add" }, caller, started);
-        record.app = Some(call.app.clone());
-        let reply = match self.take_key(call, &mut record).await {
-            Ok(added) => Reply::KeyAdded(Box::new(added)),
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
+/// Gives an App one more key, or puts one that it has into its store again; makes it the one that signs if that is wanted.
+pub(crate) async fn add_key(broker: &Broker, call: AddKey, caller: &Caller) -> Reply {
+    let mut entry = broker.shared.entry(if call.signs { "key_rotate" } else { "key_add" }, caller);
+    entry.record.app = Some(call.app.clone());
+    let reply = match take_key(broker, call, &mut entry.record).await {
+        Ok(added) => Reply::KeyAdded(Box::new(added)),
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn take_key(&self, call: AddKey, record: &mut Record) -> Result<AddedKey, WireError> {
-        let config = self.config()?;
-        self.needed();
-        self.unlocked()?;
-        let app = config.apps.iter().find(|app| app.name.as_str() == call.app);
-        let app = app.ok_or_else(|| explain::unknown_app(&call.app))?;
-        record.host = Some(app.host.to_string());
-        if app.store == StoreKind::CredentialsDir {
-            return Err(explain::keys_of_the_service_manager(app));
-        }
-        check_passphrase(call.passphrase.as_ref(), app.store)?;
-        let key = read_key(&call.key)?;
-        let fingerprint = signer::fingerprint(&key).map_err(unusable)?;
-        record.key = Some(fingerprint.to_string());
-        has_room(app, &fingerprint)?; // said before GitHub is asked
-        self.github.reconnect(); // a CA file may have been replaced since the last attempt
-        // The JWT says that it is this App's: with the key of another one GitHub refuses it.
-        let (info, skew) = self.identify(&app.with_keys(vec![fingerprint.clone()]), &key).await?;
-        let app = self.keep_key(app, key, &fingerprint, call.signs, call.passphrase).await?;
-        if skew != 0 {
-            self.state().skew.insert(app.name.clone(), skew);
-        }
-        Ok(self.added(&app, &fingerprint, &info))
+async fn take_key(broker: &Broker, call: AddKey, record: &mut Record) -> Result<AddedKey, WireError> {
+    let config = broker.shared.config()?;
+    broker.shared.needed();
+    broker.shared.unlocked()?;
+    let app = config.apps.iter().find(|app| app.name.as_str() == call.app);
+    let app = app.ok_or_else(|| explain::unknown_app(&call.app))?;
+    record.host = Some(app.host.to_string());
+    if app.store == StoreKind::CredentialsDir {
+        return Err(explain::keys_of_the_service_manager(app));
     }
-
-    /// Stores the key beside the others and writes the configuration. Returns the App as it is then.
-    async fn keep_key(
-        &self,
-        app: &App,
-        key: PrivateKey,
-        fingerprint: &Fingerprint,
-        signs: bool,
-        passphrase: Option<Secret>,
-    ) -> Result<App, WireError> {
-        let _turn = self.turn().await;
-        // As the file is now: it may have another key of the App since, or another App under that name.
-        let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
-        let now = config.app(&app.name).filter(|now| now.place_of(fingerprint) == app.place_of(fingerprint));
-        let app = now.ok_or_else(|| explain::unknown_app(app.name.as_str()))?;
-        has_room(app, fingerprint)?;
-        if let Some(passphrase) = &passphrase {
-            self.check_against_others(app, passphrase).await?;
-        }
-        let edit = || config::change_keys(&self.config_file, &app.name, |keys| put(keys, fingerprint.clone(), signs));
-        let place = app.place_of(fingerprint);
-        self.save_with(edit, &place, key, passphrase, |error| stores::explain(error, app)).await?;
-        let mut state = self.state();
-        state.failed_keys.accept(&app.name, fingerprint);
-        Ok(state.config.app(&app.name).unwrap_or(app).clone())
+    check_passphrase(call.passphrase.as_ref(), app.store)?;
+    let key = read_key(&call.key)?;
+    let fingerprint = signer::fingerprint(&key).map_err(unusable)?;
+    record.key = Some(fingerprint.to_string());
+    has_room(app, &fingerprint)?; // said before GitHub is asked
+    broker.shared.github.reconnect(); // a CA file may have been replaced since the last attempt
+    // The JWT says that it is this App's: with the key of another one GitHub refuses it.
+    let (info, skew) = broker.app_api.introduce(&app.with_keys(vec![fingerprint.clone()]), &key).await?;
+    let app = keep_key(broker, app, key, &fingerprint, call.signs, call.passphrase).await?;
+    if skew != 0 {
+        broker.shared.state().signing.learn_skew(&app.name, skew);
     }
+    Ok(added(broker, &app, &fingerprint, &info))
+}
 
-    /// Whether it is the passphrase of the App's other files, so that one passphrase opens them all. What is wrong counts as it does
-    /// for `unlock`: this is no other way to guess.
-    async fn check_against_others(&self, app: &App, passphrase: &Secret) -> Result<(), WireError> {
-        for place in app.key_places().filter(|place| place.store == StoreKind::EncryptedFile) {
-            if let Some(until) = self.attempt_closed_until() {
-                return Err(stores::too_many_passphrases(until, Some(app.name.as_str())));
+/// Stores the key beside the others and writes the configuration. Returns the App as it is then.
+async fn keep_key(
+    broker: &Broker,
+    app: &App,
+    key: PrivateKey,
+    fingerprint: &Fingerprint,
+    signs: bool,
+    passphrase: Option<Secret>,
+) -> Result<App, WireError> {
+    let _turn = broker.turn().await;
+    // As the file is now: it may have another key of the App since, or another App under that name.
+    let config = config::load(&broker.shared.config_file).map_err(|error| explain::config(&error.to_string()))?;
+    let now = config.app(&app.name).filter(|now| now.place_of(fingerprint) == app.place_of(fingerprint));
+    let app = now.ok_or_else(|| explain::unknown_app(app.name.as_str()))?;
+    has_room(app, fingerprint)?;
+    if let Some(passphrase) = &passphrase {
+        check_against_others(broker, app, passphrase).await?;
+    }
+    let edit =
+        || config::change_keys(&broker.shared.config_file, &app.name, |keys| put(keys, fingerprint.clone(), signs));
+    let place = app.place_of(fingerprint);
+    save_with(broker, edit, &place, key, passphrase, |error| stores::explain(error, app)).await?;
+    let mut state = broker.shared.state();
+    state.signing.accept(&app.name, fingerprint);
+    Ok(state.config.app(&app.name).unwrap_or(app).clone())
+}
+
+/// Whether it is the passphrase of the App's other files, so that one passphrase opens them all. What is wrong counts as it does
+/// for `unlock`: this is no other way to guess.
+async fn check_against_others(broker: &Broker, app: &App, passphrase: &Secret) -> Result<(), WireError> {
+    for place in app.key_places().filter(|place| place.store == StoreKind::EncryptedFile) {
+        if let Some(until) = passphrases_closed_until(broker) {
+            return Err(stores::too_many_passphrases(until, Some(app.name.as_str())));
+        }
+        let outcome = broker.shared.stores.unseal(&place.id, passphrase).await;
+        let now = broker.shared.now();
+        match outcome {
+            Ok(_) => {
+                broker.shared.state().locking.attempts().right();
+                return Ok(());
             }
-            let outcome = self.stores.unseal(&place.id, passphrase).await;
-            let now = self.clock.now();
-            match outcome {
-                Ok(_) => {
-                    self.state().attempts.right();
-                    return Ok(());
-                }
-                Err(StoreError::WrongPassphrase) => {
-                    self.state().attempts.wrong(now);
-                    return Err(stores::wrong_passphrase(&[app.name.to_string()], None)
-                        .hint("give the one that opens the App's other keys"));
-                }
-                // A file that is gone or damaged says nothing about its passphrase.
-                Err(_) => {}
+            Err(StoreError::WrongPassphrase) => {
+                broker.shared.state().locking.attempts().wrong(now);
+                return Err(stores::wrong_passphrase(&[app.name.to_string()], None)
+                    .hint("give the one that opens the App's other keys"));
             }
+            // A file that is gone or damaged says nothing about its passphrase.
+            Err(_) => {}
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn added(&self, app: &App, fingerprint: &Fingerprint, info: &AppInfo) -> AddedKey {
-        let order = self.state().failed_keys.order(app);
-        let added = KeyStatus {
-            app: app.name.to_string(),
-            fingerprint: fingerprint.to_string(),
-            store: app.store.as_str().to_owned(),
-            state: "ok".to_owned(),
-            signing: order.first() == Some(fingerprint),
-            error: None,
-        };
-        let others = order.iter().filter(|key| *key != fingerprint).map(ToString::to_string).collect();
-        AddedKey { added, others, page: keys_page(app, info) }
-    }
+fn added(broker: &Broker, app: &App, fingerprint: &Fingerprint, info: &AppInfo) -> AddedKey {
+    let order = broker.shared.state().signing.order(app);
+    let added = KeyStatus {
+        app: app.name.to_string(),
+        fingerprint: fingerprint.to_string(),
+        store: app.store.as_str().to_owned(),
+        state: "ok".to_owned(),
+        signing: order.first() == Some(fingerprint),
+        error: None,
+    };
+    let others = order.iter().filter(|key| *key != fingerprint).map(ToString::to_string).collect();
+    AddedKey { added, others, page: keys_page(app, info) }
 }
 
 /// Whether an App can have that key, or has it.

@@ -1,16 +1,16 @@
 //! Adding an App that GitHub has just registered from a manifest. Its key comes from GitHub straight to here.
 
-use std::sync::Arc;
-
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{CreateApp, Reply};
 use ghapp_protocol::secret::Secret;
 use tokio::time::sleep;
 use tracing::info;
 
-use crate::broker::app_api::call::chance;
-use crate::broker::apps::login::{at, check_passphrase, explain_exists, usage};
-use crate::broker::{Broker, explain, explain::stores};
+use super::login::{at, check_passphrase, explain_exists, keep, usage};
+use crate::broker::app_api::chance;
+use crate::broker::explain::stores;
+use crate::broker::telling::app_status;
+use crate::broker::{Broker, explain};
 use crate::config::{self, Config};
 use crate::github::{GitHubError, NewApp};
 use crate::model::{App, AppName, Caller, ManifestCode, PrivateKey, StoreKind};
@@ -20,100 +20,97 @@ use crate::signer;
 /// Most Apps that may want the same nickname; the slugs of one host are all different.
 const MAX_NAMESAKES: usize = 100;
 
-impl Broker {
-    /// Adds an App, or says whether that could be done.
-    ///
-    /// GitHub gives the key away once, and keeps no copy. So everything that can be known to fail fails before it is asked, and
-    /// what fails behind it says how the App gets another key.
-    pub async fn create_app(self: &Arc<Self>, call: CreateApp, caller: &Caller) -> Reply {
-        let Some(code) = call.code.clone() else {
-            return self.prepare(&call).await.map_or_else(Reply::Error, |_| Reply::ReadyToCreate {});
-        };
-        let started = self.clock.now();
-        let mut record = crate::broker::new_record("create", caller, started);
-        record.host = Some(call.host.to_string());
-        let made = match ManifestCode::parse(code) {
-            Some(code) => self.take_over(&call, &code).await,
-            None => Err(WireError::new(ErrorCode::BadRequest, "that is no code of GitHub's")),
-        };
-        let reply = match made {
-            Ok(app) => {
-                record.app = Some(app.name.to_string());
-                Reply::LoggedIn(Box::new(crate::broker::telling::status::app_status(&app, "ok".to_owned())))
-            }
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
-
-    /// Checks everything but GitHub. Returns the App as far as it is known, with the name that was chosen for it.
-    async fn prepare(&self, call: &CreateApp) -> Result<(App, Option<AppName>), WireError> {
-        let config = self.config()?;
-        self.needed();
-        self.unlocked()?;
-        let app = at(&call.host, call.api_url.as_deref(), call.ca_file.as_deref(), &call.store)?;
-        let chosen = call.name.as_deref().map(AppName::parse).transpose().map_err(|error| usage(&error))?;
-        if let Some(other) = chosen.as_ref().and_then(|name| config.app(name)) {
-            return Err(explain_exists(other)); // a new App is none that is configured already
+/// Adds an App, or says whether that could be done.
+///
+/// GitHub gives the key away once, and keeps no copy. So everything that can be known to fail fails before it is asked, and
+/// what fails behind it says how the App gets another key.
+pub(crate) async fn create_app(broker: &Broker, call: CreateApp, caller: &Caller) -> Reply {
+    let Some(code) = call.code.clone() else {
+        return prepare(broker, &call).await.map_or_else(Reply::Error, |_| Reply::ReadyToCreate {});
+    };
+    let mut entry = broker.shared.entry("create", caller);
+    entry.record.host = Some(call.host.to_string());
+    let made = match ManifestCode::parse(code) {
+        Some(code) => take_over(broker, &call, &code).await,
+        None => Err(WireError::new(ErrorCode::BadRequest, "that is no code of GitHub's")),
+    };
+    let reply = match made {
+        Ok(app) => {
+            entry.record.app = Some(app.name.to_string());
+            Reply::LoggedIn(Box::new(app_status(&app, "ok".to_owned())))
         }
-        let placeholder = App { app_id: Some(1), ..app.clone() };
-        let edit = config::add_app(&self.config_file, &placeholder);
-        edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
-        check_passphrase(call.passphrase.as_ref(), app.store)?;
-        if app.store == StoreKind::CredentialsDir {
-            return Err(usage(
-                &"GitHub makes the key of a new App, and credentials-dir takes none: choose another --store",
-            ));
-        }
-        self.stores.reach(app.store).await.map_err(|error| stores::explain_new(&error, &app))?;
-        Ok((app, chosen))
-    }
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn take_over(&self, call: &CreateApp, code: &ManifestCode) -> Result<App, WireError> {
-        let (mut app, chosen) = self.prepare(call).await?;
-        self.github.reconnect(); // a CA file may have been replaced since the last attempt
-        let new = self.convert(&app, code).await.map_err(|error| refused(&error, &app))?;
-        let kept = self.keep_new(&mut app, &new, chosen, call.passphrase.clone()).await;
-        kept.map_err(|error| without_key(&error, &app, &new))?;
-        Ok(app)
+/// Checks everything but GitHub. Returns the App as far as it is known, with the name that was chosen for it.
+async fn prepare(broker: &Broker, call: &CreateApp) -> Result<(App, Option<AppName>), WireError> {
+    let config = broker.shared.config()?;
+    broker.shared.needed();
+    broker.shared.unlocked()?;
+    let app = at(&call.host, call.api_url.as_deref(), call.ca_file.as_deref(), &call.store)?;
+    let chosen = call.name.as_deref().map(AppName::parse).transpose().map_err(|error| usage(&error))?;
+    if let Some(other) = chosen.as_ref().and_then(|name| config.app(name)) {
+        return Err(explain_exists(other)); // a new App is none that is configured already
     }
-
-    /// Fetches the App. GitHub's hiccups are worth another try: without the key the App is of no use. Should an answer have been lost,
-    /// the next says that the code is used up.
-    async fn convert(&self, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
-        let mut attempts = 0;
-        loop {
-            let error = match self.github.convert_manifest(app, code).await {
-                Err(error) if error.is_passing() => error,
-                outcome => return outcome,
-            };
-            attempts += 1;
-            let Some(pause) = patience::pause_after(attempts, chance()) else { return Err(error) };
-            info!(host = %app.host, %error, "trying again");
-            sleep(pause).await;
-        }
+    let placeholder = App { app_id: Some(1), ..app.clone() };
+    let edit = config::add_app(&broker.shared.config_file, &placeholder);
+    edit.and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
+    check_passphrase(call.passphrase.as_ref(), app.store)?;
+    if app.store == StoreKind::CredentialsDir {
+        return Err(usage(
+            &"GitHub makes the key of a new App, and credentials-dir takes none: choose another --store",
+        ));
     }
+    broker.shared.stores.reach(app.store).await.map_err(|error| stores::explain_new(&error, &app))?;
+    Ok((app, chosen))
+}
 
-    async fn keep_new(
-        &self,
-        app: &mut App,
-        new: &NewApp,
-        chosen: Option<AppName>,
-        passphrase: Option<Secret>,
-    ) -> Result<(), WireError> {
-        app.app_id = Some(new.id);
-        app.client_id.clone_from(&new.client_id);
-        app.slug = Some(new.slug.clone());
-        let key = key_of(new)?;
-        let fingerprint = signer::fingerprint(&key).map_err(unusable)?;
-        app.key = Some(fingerprint);
-        let name = match chosen {
-            Some(name) => name,
-            None => free_name(&*self.config()?, &new.slug)?,
+async fn take_over(broker: &Broker, call: &CreateApp, code: &ManifestCode) -> Result<App, WireError> {
+    let (mut app, chosen) = prepare(broker, call).await?;
+    broker.shared.github.reconnect(); // a CA file may have been replaced since the last attempt
+    let new = convert(broker, &app, code).await.map_err(|error| refused(&error, &app))?;
+    let kept = keep_new(broker, &mut app, &new, chosen, call.passphrase.clone()).await;
+    kept.map_err(|error| without_key(&error, &app, &new))?;
+    Ok(app)
+}
+
+/// Fetches the App. GitHub's hiccups are worth another try: without the key the App is of no use. Should an answer have been lost,
+/// the next says that the code is used up.
+async fn convert(broker: &Broker, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
+    let mut attempts = 0;
+    loop {
+        let error = match broker.shared.github.convert_manifest(app, code).await {
+            Err(error) if error.is_passing() => error,
+            outcome => return outcome,
         };
-        self.keep(app, key, Some(name), passphrase).await
+        attempts += 1;
+        let Some(pause) = patience::pause_after(attempts, chance()) else { return Err(error) };
+        info!(host = %app.host, %error, "trying again");
+        sleep(pause).await;
     }
+}
+
+async fn keep_new(
+    broker: &Broker,
+    app: &mut App,
+    new: &NewApp,
+    chosen: Option<AppName>,
+    passphrase: Option<Secret>,
+) -> Result<(), WireError> {
+    app.app_id = Some(new.id);
+    app.client_id.clone_from(&new.client_id);
+    app.slug = Some(new.slug.clone());
+    let key = key_of(new)?;
+    let fingerprint = signer::fingerprint(&key).map_err(unusable)?;
+    app.key = Some(fingerprint);
+    let name = match chosen {
+        Some(name) => name,
+        None => free_name(&*broker.shared.config()?, &new.slug)?,
+    };
+    keep(broker, app, key, Some(name), passphrase).await
 }
 
 fn key_of(new: &NewApp) -> Result<PrivateKey, WireError> {

@@ -1,7 +1,5 @@
 //! Adding an App: checked with GitHub first, then all or nothing.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ghapp_protocol::error::{ErrorCode, WireError};
@@ -11,188 +9,124 @@ use ghapp_protocol::secret::Secret;
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use crate::broker::{Broker, explain, explain::stores};
+use super::keeping::{delete_key, save_with};
+use crate::broker::explain::stores;
+use crate::broker::telling::app_status;
+use crate::broker::{Broker, explain};
 use crate::config::{self, Config};
-use crate::github::{AppInfo, GitHubError};
-use crate::keystore::StoreError;
-use crate::model::{ApiUrl, App, AppName, Caller, Fingerprint, KeyPlace, PrivateKey, StoreKind};
+use crate::model::{ApiUrl, App, AppName, Caller, Fingerprint, PrivateKey, StoreKind};
 use crate::signer::{self, ImportError};
 
-/// The nickname while GitHub has not told the App's slug.
-pub(in crate::broker) const UNNAMED: &str = "new";
 /// Shortest passphrase of an encrypted file, in bytes. Each guess costs work; eight letters make it not worth it for most.
 const MIN_PASSPHRASE: usize = 8;
 
-impl Broker {
-    /// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
-    /// fails, the ones before it are undone.
-    pub async fn login(self: &Arc<Self>, login: Login, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = crate::broker::new_record("login", caller, started);
-        record.host = Some(login.host.to_string());
-        let reply = match self.add(login).await {
-            Ok(app) => {
-                record.app = Some(app.name.to_string());
-                let state = "ok".to_owned();
-                Reply::LoggedIn(Box::new(crate::broker::telling::status::app_status(&app, state)))
-            }
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
+/// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
+/// fails, the ones before it are undone.
+pub(crate) async fn login(broker: &Broker, login: Login, caller: &Caller) -> Reply {
+    let mut entry = broker.shared.entry("login", caller);
+    entry.record.host = Some(login.host.to_string());
+    let reply = match add(broker, login).await {
+        Ok(app) => {
+            entry.record.app = Some(app.name.to_string());
+            let state = "ok".to_owned();
+            Reply::LoggedIn(Box::new(app_status(&app, state)))
+        }
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn add(&self, mut login: Login) -> Result<App, WireError> {
-        self.config()?; // a broken file is said before GitHub is asked
-        self.needed();
-        self.unlocked()?;
-        let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
-        let mut chosen_name = chosen_name.map_err(|error| usage(&error))?;
-        let mut app = provisional(&login)?;
-        let key = match app.store {
-            StoreKind::CredentialsDir => {
-                let (name, key) = self.credential(&login, &mut app, chosen_name)?;
-                chosen_name = Some(name);
-                key
-            }
-            store => {
-                check_passphrase(login.passphrase.as_ref(), store)?;
-                let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
-                read_key(key)?
-            }
-        };
-        app.key = Some(signer::fingerprint(&key).map_err(unusable)?);
-        self.github.reconnect(); // a CA file may have been replaced since the last attempt
-        let (info, skew) = self.identify(&app, &key).await?;
-        app.app_id = Some(info.id);
-        app.client_id = info.client_id.or(app.client_id);
-        app.slug = Some(info.slug);
-        self.keep(&mut app, key, chosen_name, login.passphrase.take()).await?;
-        if skew != 0 {
-            self.state().skew.insert(app.name.clone(), skew);
+async fn add(broker: &Broker, mut login: Login) -> Result<App, WireError> {
+    broker.shared.config()?; // a broken file is said before GitHub is asked
+    broker.shared.needed();
+    broker.shared.unlocked()?;
+    let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
+    let mut chosen_name = chosen_name.map_err(|error| usage(&error))?;
+    let mut app = provisional(&login)?;
+    let key = match app.store {
+        StoreKind::CredentialsDir => {
+            let (name, key) = credential(broker, &login, &mut app, chosen_name)?;
+            chosen_name = Some(name);
+            key
         }
-        Ok(app)
+        store => {
+            check_passphrase(login.passphrase.as_ref(), store)?;
+            let key = login.key.as_ref().ok_or_else(|| usage(&"this store needs the key: --pem FILE"))?;
+            read_key(key)?
+        }
+    };
+    app.key = Some(signer::fingerprint(&key).map_err(unusable)?);
+    broker.shared.github.reconnect(); // a CA file may have been replaced since the last attempt
+    let (info, skew) = broker.app_api.introduce(&app, &key).await?;
+    app.app_id = Some(info.id);
+    app.client_id = info.client_id.or(app.client_id);
+    app.slug = Some(info.slug);
+    keep(broker, &mut app, key, chosen_name, login.passphrase.take()).await?;
+    if skew != 0 {
+        broker.shared.state().signing.learn_skew(&app.name, skew);
     }
+    Ok(app)
+}
 
-    /// Asks GitHub who the key belongs to. Returns also GitHub's clock minus ours, in seconds, if GitHub refused ours.
-    pub(in crate::broker) async fn identify(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
-        let mut skew = 0;
-        loop {
-            let server_now = self.clock.now().wall + skew;
-            let jwt = signer::sign(key, &app.issuer(), server_now)
-                .map_err(|_| WireError::new(ErrorCode::UnusableKey, "the private key cannot sign"))?;
-            match self.github.app(app, &jwt).await {
-                Ok(info) => return Ok((info, skew)),
-                // Once: the second answer is final.
-                Err(GitHubError::Clock { server_time: Some(server_time) }) if skew == 0 => {
-                    skew = server_time - self.clock.now().wall;
-                    if skew == 0 {
-                        return Err(explain::github(&GitHubError::Clock { server_time: Some(server_time) }, app));
-                    }
-                }
-                Err(error) => return Err(explain::github(&error, app)),
-            }
-        }
+/// The key that the service manager handed over, and the App's name: the credential's is the App's.
+fn credential(
+    broker: &Broker,
+    login: &Login,
+    app: &mut App,
+    chosen: Option<AppName>,
+) -> Result<(AppName, PrivateKey), WireError> {
+    if login.key.is_some() {
+        return Err(WireError::new(ErrorCode::Usage, "the service manager gives the key, and nobody else can")
+            .hint(format!("run: {}", explain::login_command(app, app.store))));
     }
+    let name = if let Some(chosen) = chosen {
+        chosen
+    } else {
+        only_credential(broker.shared.stores.credentials().map_err(|error| stores::explain(&error, app))?)?
+    };
+    app.name.clone_from(&name);
+    let file = broker.shared.stores.credential(&name).map_err(|error| stores::explain(&error, app))?;
+    let key = signer::from_file(&file).map_err(|error| {
+        WireError::new(ErrorCode::UnusableKey, format!("cannot use the credential ghapp-{name}: {error}"))
+            .hint(error.hint())
+    })?;
+    Ok((name, key))
+}
 
-    /// The key that the service manager handed over, and the App's name: the credential's is the App's.
-    fn credential(
-        &self,
-        login: &Login,
-        app: &mut App,
-        chosen: Option<AppName>,
-    ) -> Result<(AppName, PrivateKey), WireError> {
-        if login.key.is_some() {
-            return Err(WireError::new(ErrorCode::Usage, "the service manager gives the key, and nobody else can")
-                .hint(format!("run: {}", explain::login_command(app, app.store))));
-        }
-        let name = if let Some(chosen) = chosen {
-            chosen
-        } else {
-            only_credential(self.stores.credentials().map_err(|error| stores::explain(&error, app))?)?
-        };
-        app.name.clone_from(&name);
-        let file = self.stores.credential(&name).map_err(|error| stores::explain(&error, app))?;
-        let key = signer::from_file(&file).map_err(|error| {
-            WireError::new(ErrorCode::UnusableKey, format!("cannot use the credential ghapp-{name}: {error}"))
-                .hint(error.hint())
-        })?;
-        Ok((name, key))
+/// Finds the App its name, keeps the key and writes the configuration.
+pub(in crate::broker) async fn keep(
+    broker: &Broker,
+    app: &mut App,
+    key: PrivateKey,
+    chosen_name: Option<AppName>,
+    passphrase: Option<Secret>,
+) -> Result<(), WireError> {
+    let _turn = broker.turn().await;
+    let config = config::load(&broker.shared.config_file).map_err(|error| explain::config(&error.to_string()))?;
+    let before = name(app, &config, chosen_name)?;
+    app.installation = before.as_ref().and_then(|before| before.installation);
+    let fingerprint = app.key.clone().ok_or_else(|| explain::no_key(app))?;
+    let place = app.place_of(&fingerprint);
+    if let Some(before) = &before {
+        // It replaces the key that signs; the others stay, if they are where they would be looked for.
+        let stays = |key: &&Fingerprint| app.place_of(key) == before.place_of(key) && **key != fingerprint;
+        app.more_keys = before.more_keys.iter().filter(stays).cloned().collect();
     }
-
-    /// Finds the App its name, keeps the key and writes the configuration.
-    pub(in crate::broker) async fn keep(
-        &self,
-        app: &mut App,
-        key: PrivateKey,
-        chosen_name: Option<AppName>,
-        passphrase: Option<Secret>,
-    ) -> Result<(), WireError> {
-        let _turn = self.turn().await;
-        let config = config::load(&self.config_file).map_err(|error| explain::config(&error.to_string()))?;
-        let before = name(app, &config, chosen_name)?;
-        app.installation = before.as_ref().and_then(|before| before.installation);
-        let fingerprint = app.key.clone().ok_or_else(|| explain::no_key(app))?;
-        let place = app.place_of(&fingerprint);
-        if let Some(before) = &before {
-            // It replaces the key that signs; the others stay, if they are where they would be looked for.
-            let stays = |key: &&Fingerprint| app.place_of(key) == before.place_of(key) && **key != fingerprint;
-            app.more_keys = before.more_keys.iter().filter(stays).cloned().collect();
-        }
-        let edit = || config::add_app(&self.config_file, app);
-        self.save_with(edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
-        {
-            let mut state = self.state();
-            state.installations.forget_app(&app.name);
-            state.failed_keys.accept(&app.name, &fingerprint);
-        }
-        // The key of an earlier login of the same App, or the same key in another store, would only lie around.
-        for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
-            if let Err(error) = self.delete_key(&old).await {
-                warn!(app = %app.name, %error, "the old key could not be deleted");
-            }
-        }
-        Ok(())
+    let edit = || config::add_app(&broker.shared.config_file, app);
+    save_with(broker, edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
+    {
+        let mut state = broker.shared.state();
+        state.known.forget_app(&app.name);
+        state.signing.accept(&app.name, &fingerprint);
     }
-
-    /// Saves a key, and then edits the configuration so that it is used; when that fails, the key is taken back. For who has the
-    /// turn.
-    pub(in crate::broker) async fn save_with(
-        &self,
-        edit: impl Fn() -> Result<config::Edit, config::EditError> + Send,
-        place: &KeyPlace,
-        key: PrivateKey,
-        passphrase: Option<Secret>,
-        explain_store: impl Fn(&StoreError) -> WireError + Send,
-    ) -> Result<(), WireError> {
-        // Whatever can be known to fail fails before the keyring is asked.
-        edit().and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
-        let saved = self.stores.save(place, key, passphrase).await.map_err(|error| explain_store(&error))?;
-        // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
-        // its owner may have written it while the keyring was asked.
-        let written = || edit().and_then(config::Edit::write).map_err(|error| explain::edit(&error));
-        match self.unlocked().and_then(|()| written()) {
-            Ok(config) => self.adopt(config),
-            Err(error) => {
-                if let Err(error) = self.stores.take_back(place, saved).await {
-                    warn!(app = %place.app, %error, "a key was left in its store");
-                }
-                return Err(error);
-            }
+    // The key of an earlier login of the same App, or the same key in another store, would only lie around.
+    for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
+        if let Err(error) = delete_key(broker, &old).await {
+            warn!(app = %app.name, %error, "the old key could not be deleted");
         }
-        Ok(())
     }
-
-    /// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
-    pub(in crate::broker) async fn delete_key(&self, place: &KeyPlace) -> Result<bool, StoreError> {
-        let config = Arc::clone(&self.state().config);
-        let is_same = |other: KeyPlace| other.store == place.store && other.id == place.id;
-        let others = config.apps.iter().filter(|other| other.name != place.app);
-        if others.flat_map(App::key_places).any(is_same) {
-            return Ok(false);
-        }
-        self.stores.delete(place).await
-    }
+    Ok(())
 }
 
 /// The one credential that can be meant when the App's name was not said.
@@ -276,7 +210,7 @@ pub(in crate::broker) fn at(
         WireError::new(ErrorCode::Usage, format!("a key store is one of: {}", StoreKind::NAMES.join(", ")))
     })?;
     Ok(App {
-        name: AppName::parse(UNNAMED).expect("it is a name"),
+        name: AppName::unnamed(),
         host: host.clone(),
         api_url,
         ca_file: ca_file.map(Into::into),

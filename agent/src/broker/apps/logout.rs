@@ -1,79 +1,68 @@
 //! Forgetting an App: its keys, its place in the configuration, its tokens; in an order in which each failure leaves a whole App
 //! or says what is gone.
 
-use std::sync::Arc;
-
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{LoggedOut, Logout, Reply};
 use tokio::time::Instant;
 
-use crate::broker::tokens::revoke::REVOKE_LIMIT;
-use crate::broker::{Broker, explain, explain::stores};
+use super::keeping::{adopt, delete_key};
+use crate::broker::explain::stores;
+use crate::broker::tokens::REVOKE_LIMIT;
+use crate::broker::{Broker, explain};
 use crate::config::{self, Config, EditError};
 use crate::model::{App, Caller};
 
-impl Broker {
-    /// Forgets an App: its keys, its tokens, its configuration. Refused as long as a rule needs it.
-    pub async fn logout(self: &Arc<Self>, logout: Logout, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = crate::broker::new_record("logout", caller, started);
-        record.app.clone_from(&logout.app);
-        let reply = match self.remove(&logout, caller).await {
-            Ok(done) => Reply::LoggedOut(done),
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
+/// Forgets an App: its keys, its tokens, its configuration. Refused as long as a rule needs it.
+pub(crate) async fn logout(broker: &Broker, logout: Logout, caller: &Caller) -> Reply {
+    let mut entry = broker.shared.entry("logout", caller);
+    entry.record.app.clone_from(&logout.app);
+    let reply = match remove(broker, &logout, caller).await {
+        Ok(done) => Reply::LoggedOut(done),
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn remove(self: &Arc<Self>, logout: &Logout, caller: &Caller) -> Result<LoggedOut, WireError> {
-        let turn = self.turn().await;
-        let config = self.config()?;
-        self.unlocked()?;
-        let app = meant(&config, logout)?;
-        let edit = config::remove_app(&self.config_file, &app.name);
-        edit.and_then(|edit| edit.rehearse()).map_err(|error| explain_edit(&error, app))?;
-        // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
-        let key_deleted = if logout.keep_key { false } else { self.delete_keys(app).await? };
-        // From the file as it is now: its owner may have written it while the keyring was asked.
-        let written = config::remove_app(&self.config_file, &app.name).and_then(config::Edit::write);
-        match written {
-            Ok(config) => self.adopt(config),
-            Err(error) => {
-                self.forget(app);
-                return Err(if key_deleted { half_done(&error, app) } else { explain_edit(&error, app) });
-            }
+async fn remove(broker: &Broker, logout: &Logout, caller: &Caller) -> Result<LoggedOut, WireError> {
+    let turn = broker.turn().await;
+    let config = broker.shared.config()?;
+    broker.shared.unlocked()?;
+    let app = meant(&config, logout)?;
+    let edit = config::remove_app(&broker.shared.config_file, &app.name);
+    edit.and_then(|edit| edit.rehearse()).map_err(|error| explain_edit(&error, app))?;
+    // The key first: if its store is locked, nothing has happened yet and the command can be repeated.
+    let key_deleted = if logout.keep_key { false } else { delete_keys(broker, app).await? };
+    // From the file as it is now: its owner may have written it while the keyring was asked.
+    let written = config::remove_app(&broker.shared.config_file, &app.name).and_then(config::Edit::write);
+    match written {
+        Ok(config) => adopt(broker, config),
+        Err(error) => {
+            broker.shared.state().forget_app(app);
+            return Err(if key_deleted { half_done(&error, app) } else { explain_edit(&error, app) });
         }
-        self.forget(app);
-        drop(turn); // the App is forgotten; GitHub may take its time
-        let deadline = Instant::now() + REVOKE_LIMIT;
-        let revoked = self.revoke_where(&config, |lease| lease.scope.app == app.name, deadline, caller).await;
-        Ok(LoggedOut {
-            app: app.name.to_string(),
-            host: app.host.clone(),
-            revoked: revoked.revoked.len(),
-            not_revoked: revoked.failed.len(),
-            key_deleted,
-        })
     }
+    broker.shared.state().forget_app(app);
+    drop(turn); // the App is forgotten; GitHub may take its time
+    let deadline = Instant::now() + REVOKE_LIMIT;
+    let revoked = broker.tokens.revoke_where(&config, |lease| lease.scope.app == app.name, deadline, caller).await;
+    Ok(LoggedOut {
+        app: app.name.to_string(),
+        host: app.host.clone(),
+        revoked: revoked.revoked.len(),
+        not_revoked: revoked.failed.len(),
+        key_deleted,
+    })
+}
 
-    /// Deletes an App's keys. The one that is configured first goes last: when it cannot be done, the App works as before.
-    async fn delete_keys(&self, app: &App) -> Result<bool, WireError> {
-        let places: Vec<_> = app.key_places().collect();
-        let mut deleted = false;
-        for place in places.iter().rev() {
-            deleted |= self.delete_key(place).await.map_err(|error| stores::explain(&error, app))?;
-        }
-        Ok(deleted)
+/// Deletes an App's keys. The one that is configured first goes last: when it cannot be done, the App works as before.
+async fn delete_keys(broker: &Broker, app: &App) -> Result<bool, WireError> {
+    let places: Vec<_> = app.key_places().collect();
+    let mut deleted = false;
+    for place in places.iter().rev() {
+        deleted |= delete_key(broker, place).await.map_err(|error| stores::explain(&error, app))?;
     }
-
-    /// Forgets what was learned with the App's keys.
-    fn forget(&self, app: &App) {
-        let mut state = self.state();
-        state.forget_jwts(&app.name);
-        state.skew.remove(&app.name);
-        state.installations.forget_app(&app.name);
-    }
+    Ok(deleted)
 }
 
 /// The App to forget: the one that was named, or the only one.

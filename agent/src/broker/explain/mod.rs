@@ -6,7 +6,6 @@ pub(in crate::broker) mod stores;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
-use crate::broker::apps::login::UNNAMED;
 use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
 use crate::model::{
@@ -346,7 +345,7 @@ pub(in crate::broker) fn login_command(app: &App, store: StoreKind) -> String {
     if let Some(file) = &app.ca_file {
         option("ca-file", &file.to_string_lossy());
     }
-    if app.name.as_str() != UNNAMED
+    if app.name.as_str() != AppName::UNNAMED
         && (store == StoreKind::CredentialsDir || app.slug.as_deref() != Some(app.name.as_str()))
     {
         option("name", app.name.as_str());

@@ -1,7 +1,5 @@
 //! Which repository, or at least which owner, is meant when git did not say: never a guess between two.
 
-use std::sync::Arc;
-
 use ghapp_protocol::error::{GitNext, WireError};
 use ghapp_protocol::message::Get;
 use ghapp_protocol::remote::{FullName, Host, Owner};
@@ -13,63 +11,49 @@ use crate::model::Caller;
 use crate::policy;
 
 /// What a question is about.
-pub(in crate::broker) enum Meant {
+pub(super) enum Meant {
     /// This repository.
     Repository(FullName),
     /// Some repository of this owner.
     Owner(Owner),
 }
 
-impl Broker {
-    /// What git said; failing that, what git itself was told to talk to; failing that, whom the configuration names; failing
-    /// that, the only account on which an App is installed. What the current directory's remotes are is not asked: they may
-    /// name several owners, and whoever wrote the repository's configuration wrote them.
-    pub(in crate::broker) async fn meant(
-        self: &Arc<Self>,
-        config: &Arc<Config>,
-        get: &Get,
-        caller: &Caller,
-    ) -> Result<Meant, WireError> {
-        let Get { host, repository, owners } = get;
-        if let Some(name) = repository {
-            return Ok(Meant::Repository(name.clone()));
-        }
-        if let Some(remote) = lineage::remote(caller).filter(|remote| remote.host == *host) {
-            let name = remote.full_name;
-            return match owners.as_slice() {
-                [] => Ok(Meant::Repository(name)),
-                owners if owners.contains(&name.owner) => Ok(Meant::Repository(name)),
-                // Two sources name two owners, and neither is better than the other.
-                [owner, ..] => Err(explain::owners_differ(host, &name, owner)),
-            };
-        }
-        match owners.as_slice() {
-            [owner] => Ok(Meant::Owner(owner.clone())),
-            [] if policy::serves_whole_owners(&config.rules, host) => {
-                let owner = self.sole_owner(config, host).await?;
-                owner.map(Meant::Owner).ok_or_else(|| explain::path_missing(host))
-            }
-            _ => Err(explain::path_missing(host)),
-        }
+/// What git said; failing that, what git itself was told to talk to; failing that, whom the configuration names; failing
+/// that, the only account on which an App is installed. What the current directory's remotes are is not asked: they may
+/// name several owners, and whoever wrote the repository's configuration wrote them.
+pub(super) async fn meant(broker: &Broker, config: &Config, get: &Get, caller: &Caller) -> Result<Meant, WireError> {
+    let Get { host, repository, owners } = get;
+    if let Some(name) = repository {
+        return Ok(Meant::Repository(name.clone()));
     }
+    if let Some(remote) = lineage::remote(caller).filter(|remote| remote.host == *host) {
+        let name = remote.full_name;
+        return match owners.as_slice() {
+            [] => Ok(Meant::Repository(name)),
+            owners if owners.contains(&name.owner) => Ok(Meant::Repository(name)),
+            // Two sources name two owners, and neither is better than the other.
+            [owner, ..] => Err(explain::owners_differ(host, &name, owner)),
+        };
+    }
+    match owners.as_slice() {
+        [owner] => Ok(Meant::Owner(owner.clone())),
+        [] if policy::serves_whole_owners(&config.rules, host) => {
+            let owner = sole_owner(broker, config, host).await?;
+            owner.map(Meant::Owner).ok_or_else(|| explain::path_missing(host))
+        }
+        _ => Err(explain::path_missing(host)),
+    }
+}
 
-    /// The only account on which Apps of a host are installed, if it is the only one.
-    async fn sole_owner(self: &Arc<Self>, config: &Arc<Config>, host: &Host) -> Result<Option<Owner>, WireError> {
-        let mut accounts = Vec::new();
-        for app in config.apps.iter().filter(|app| app.host == *host) {
-            let is_listed = self.state().installations.all(&app.name, self.clock.now()).is_some();
-            if !is_listed {
-                // Nobody knows yet whether the remote is ours, so this is no reason to stop git.
-                let listed = self.list_all(app).await;
-                listed.map_err(|error| WireError { git_next: Some(GitNext::NextHelper), ..error })?;
-            }
-            let now = self.clock.now();
-            let state = self.state();
-            let all = state.installations.all(&app.name, now).unwrap_or_default();
-            accounts.extend(all.into_iter().map(|installation| installation.account.clone()));
-        }
-        // An account without a name that a repository could have counts as another one.
-        let first = accounts.first().cloned().flatten();
-        Ok(first.filter(|_| accounts.iter().all(|account| *account == accounts[0])))
+/// The only account on which Apps of a host are installed, if it is the only one.
+async fn sole_owner(broker: &Broker, config: &Config, host: &Host) -> Result<Option<Owner>, WireError> {
+    let mut accounts = Vec::new();
+    for app in config.apps.iter().filter(|app| app.host == *host) {
+        let listed = broker.tokens.accounts(app).await;
+        // Whether the remote is ours is not known yet, so this is no reason to stop git.
+        accounts.extend(listed.map_err(|error| WireError { git_next: Some(GitNext::NextHelper), ..error })?);
     }
+    // An account without a name that a repository could have counts as another one.
+    let first = accounts.first().cloned().flatten();
+    Ok(first.filter(|_| accounts.iter().all(|account| *account == accounts[0])))
 }

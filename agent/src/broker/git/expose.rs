@@ -6,21 +6,19 @@ use std::time::Duration;
 
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Expose, ExposureStatus, Label, Reply, Revoked, Unexpose, Unexposed};
-use ghapp_protocol::remote::{FullName, Host};
+use ghapp_protocol::remote::FullName;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::choose::{choose, configured, only, rules_for};
+use super::scope::{asked_permissions, granted, only_host};
 use crate::audit::Record;
 use crate::broker::explain::exposed;
-use crate::broker::git::scope::{asked_permissions, granted, only_host};
-use crate::broker::git::serve::configured;
-use crate::broker::state::exposures::{Open, Wanted};
-use crate::broker::tokens::revoke::REVOKE_LIMIT;
-use crate::broker::{Broker, Listening, explain, new_record};
-use crate::config::Config;
+use crate::broker::state::{Open, WantedSocket};
+use crate::broker::tokens::REVOKE_LIMIT;
+use crate::broker::{Broker, explain};
 use crate::model::{App, AppName, Caller, Exposure, ExposureId, MAX_NAMED, Permissions, Reach, Terms};
-use crate::policy::{self, Decision, Grant};
 
 /// How long an exposed socket stays unless it is said: a day's work.
 const DEFAULT_TTL: Duration = Duration::from_secs(8 * 3600);
@@ -53,202 +51,170 @@ impl Reason {
     }
 }
 
-impl Broker {
-    /// Settles what a further socket gives out and takes it in; `open` makes the socket and watches for its end.
-    pub async fn expose_socket(
-        self: &Arc<Self>,
-        expose: Expose,
-        listening: &Listening,
-        caller: &Caller,
-        open: impl FnOnce(&Arc<Exposure>, watch::Receiver<bool>) -> Result<(), WireError> + Send,
-    ) -> Reply {
-        let started = self.clock.now();
-        let mut record = new_record("expose", caller, started);
-        record.label.clone_from(&expose.label);
-        let admitted = match self.admit(expose, listening, &mut record).await {
-            Ok((exposure, closing)) => {
-                let opened = open(&exposure, closing);
-                opened
-                    .inspect_err(|_| drop(self.close_exposed(Reason::NotOpened, |it| it.id == exposure.id)))
-                    .map(|()| exposure)
-            }
-            Err(error) => Err(error),
-        };
-        let reply = match admitted {
-            Ok(exposure) => {
-                info!(label = %exposure.id, path = %exposure.path.display(), "a socket is exposed");
-                Reply::Exposed(Box::new(status(&exposure)))
-            }
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
+/// Settles what a further socket gives out and takes it in; `open` makes the socket and watches for its end.
+///
+/// `own_place` tells where the socket of a label is, unless a path was asked for.
+pub(crate) async fn expose_socket(
+    broker: &Broker,
+    expose: Expose,
+    own_place: impl Fn(&Label) -> PathBuf + Send,
+    caller: &Caller,
+    open: impl FnOnce(&Arc<Exposure>, watch::Receiver<bool>) -> Result<(), WireError> + Send,
+) -> Reply {
+    let mut entry = broker.shared.entry("expose", caller);
+    entry.record.label.clone_from(&expose.label);
+    let admitted = admit(broker, expose, own_place, &mut entry.record).await.and_then(|(exposure, closing)| {
+        open(&exposure, closing)
+            .inspect_err(|_| close_exposed(broker, Reason::NotOpened, |it| it.id == exposure.id))?;
+        Ok(exposure)
+    });
+    let reply = match admitted {
+        Ok(exposure) => {
+            info!(label = %exposure.id, path = %exposure.path.display(), "a socket is exposed");
+            Reply::Exposed(Box::new(status(&exposure)))
+        }
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    /// Closes an exposed socket; with `revoke` also kills at GitHub what was given out over it.
-    pub async fn unexpose(self: &Arc<Self>, unexpose: Unexpose, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let Unexpose { which, revoke } = unexpose;
-        let config = Arc::clone(&self.state().config);
-        let Some(open) = self.state().exposures.remove(&which) else {
-            return Reply::Error(exposed::unknown(&which));
-        };
-        let id = open.exposure.id.clone();
-        self.closed(&open, Reason::Asked, caller);
+/// Closes an exposed socket; with `revoke` also kills at GitHub what was given out over it.
+pub(crate) async fn unexpose(broker: &Broker, unexpose: Unexpose, caller: &Caller) -> Reply {
+    let started = broker.shared.now();
+    let Unexpose { which, revoke } = unexpose;
+    let config = broker.shared.current_config();
+    let Some(open) = broker.shared.state().exposures.remove(&which) else {
+        return Reply::Error(exposed::unknown(&which));
+    };
+    let id = open.exposure.id.clone();
+    closed(broker, &open, Reason::Asked, caller);
+    wait_for(open).await;
+    let ours = |exposure: &Option<ExposureId>| exposure.as_ref() == Some(&id);
+    let Revoked { revoked, .. } = if revoke {
+        let deadline = Instant::now() + REVOKE_LIMIT;
+        broker.tokens.revoke_where(&config, |lease| ours(&lease.scope.exposure), deadline, caller).await
+    } else {
+        Revoked::default()
+    };
+    let left_alive = broker.shared.state().live.all(started).filter(|lease| ours(&lease.scope.exposure)).count();
+    Reply::Unexposed(Unexposed { label: id.label, revoked: revoked.len(), left_alive })
+}
+
+/// A page of exposed sockets.
+pub(crate) fn list_exposed(broker: &Broker, after: Option<&Label>) -> Reply {
+    let state = broker.shared.state();
+    let mut behind = state.exposures.all().filter(|it| after.is_none_or(|after| it.id.label > *after));
+    let exposed = behind.by_ref().take(PER_PAGE).map(|exposure| status(exposure)).collect();
+    Reply::Exposures { exposed, more: behind.next().is_some() }
+}
+
+/// How long an exposed socket stays from now on.
+pub(crate) fn time_left(broker: &Broker, exposure: &Exposure) -> Duration {
+    exposure.left(broker.shared.now())
+}
+
+/// Closes the exposed sockets whose time is over.
+pub(crate) fn close_what_is_over(broker: &Broker) {
+    let now = broker.shared.now();
+    close_exposed(broker, Reason::Over, |exposure| exposure.is_over(now));
+}
+
+/// Closes all exposed sockets, for an agent that ends, and waits until their files are gone.
+pub(crate) async fn close_all_exposed(broker: &Broker) {
+    let ended = broker.shared.state().exposures.end();
+    for open in ended {
+        closed(broker, &open, Reason::AgentEnds, &Caller::default());
         wait_for(open).await;
-        let ours = |exposure: &Option<ExposureId>| exposure.as_ref() == Some(&id);
-        let Revoked { revoked, .. } = if revoke {
-            let deadline = Instant::now() + REVOKE_LIMIT;
-            self.revoke_where(&config, |lease| ours(&lease.scope.exposure), deadline, caller).await
-        } else {
-            Revoked::default()
-        };
-        let left_alive = self.state().tokens.live(started).filter(|lease| ours(&lease.scope.exposure)).count();
-        Reply::Unexposed(Unexposed { label: id.label, revoked: revoked.len(), left_alive })
     }
+}
 
-    /// A page of exposed sockets.
-    pub fn exposed(&self, after: Option<&Label>) -> Reply {
-        let state = self.state();
-        let mut behind = state.exposures.all().filter(|it| after.is_none_or(|after| it.id.label > *after));
-        let exposed = behind.by_ref().take(PER_PAGE).map(|exposure| status(exposure)).collect();
-        Reply::Exposures { exposed, more: behind.next().is_some() }
+/// Closes the exposed sockets whose App is not configured any more, or is another one under the same nickname.
+pub(in crate::broker) fn close_what_has_no_app(broker: &Broker) {
+    let config = broker.shared.current_config();
+    close_exposed(broker, Reason::AppGone, |exposure| !config.apps.iter().any(|app| exposure.terms.mean(app)));
+}
+
+/// From the moment on in which it is taken out, no one is served over a socket.
+fn close_exposed(broker: &Broker, reason: Reason, goes: impl Fn(&Exposure) -> bool) {
+    let removed = broker.shared.state().exposures.remove_where(goes);
+    for open in removed {
+        closed(broker, &open, reason, &Caller::default());
     }
+}
 
-    /// How long an exposed socket stays from now on.
-    pub fn time_left(&self, exposure: &Exposure) -> Duration {
-        exposure.left(self.clock.now())
+/// Sees to what follows from a socket's end: its door closes it, and its tokens are not replaced any more.
+fn closed(broker: &Broker, open: &Open, reason: Reason, caller: &Caller) {
+    let mut entry = broker.shared.entry("unexpose", caller);
+    open.close();
+    let exposure = &open.exposure;
+    broker.tokens.retire_exposed(&exposure.id);
+    describe(&mut entry.record, &exposure.id.label, &exposure.terms);
+    reason.as_str().clone_into(&mut entry.record.outcome);
+    info!(label = %exposure.id, reason = reason.as_str(), "an exposed socket is closed");
+    broker.shared.write(entry);
+}
+
+/// Decides about an exposure and takes it in, so that nobody else gets its label or place.
+async fn admit(
+    broker: &Broker,
+    expose: Expose,
+    own_place: impl Fn(&Label) -> PathBuf,
+    record: &mut Record,
+) -> Result<(Arc<Exposure>, watch::Receiver<bool>), WireError> {
+    let ttl = expose.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
+    if ttl.is_zero() || ttl > MAX_TTL {
+        return Err(exposed::ttl(MAX_TTL));
     }
+    let terms = settle(broker, &expose).await?;
+    let place = |label: &Label| expose.path.map_or_else(|| own_place(label), PathBuf::from);
+    let wanted = WantedSocket { label: expose.label, uid: expose.uid, terms, ttl };
+    let now = broker.shared.now();
+    let mut state = broker.shared.state();
+    state.locking.open()?;
+    let (exposure, closing) = state.exposures.admit(wanted, place, now)?;
+    describe(record, &exposure.id.label, &exposure.terms);
+    Ok((exposure, closing))
+}
 
-    /// Closes the exposed sockets whose time is over.
-    pub fn close_what_is_over(&self) {
-        let now = self.clock.now();
-        self.close_exposed(Reason::Over, |exposure| exposure.is_over(now));
+/// Turns what somebody asked for into what may be given out: one App, repositories that it may serve, permissions that it has.
+async fn settle(broker: &Broker, expose: &Expose) -> Result<Terms, WireError> {
+    let config = broker.shared.config()?;
+    broker.shared.needed();
+    broker.shared.unlocked()?;
+    let host = expose.host.clone().map_or_else(|| only_host(&config), Ok)?;
+    let mut repositories = expose.repositories.clone();
+    repositories.sort();
+    repositories.dedup();
+    if repositories.is_empty() || repositories.len() > MAX_NAMED {
+        return Err(exposed::how_many(MAX_NAMED));
     }
-
-    /// Closes all exposed sockets, for an agent that ends, and waits until their files are gone.
-    pub async fn close_all_exposed(&self) {
-        let closed = self.state().exposures.end();
-        for open in closed {
-            self.closed(&open, Reason::AgentEnds, &Caller::default());
-            wait_for(open).await;
-        }
-    }
-
-    /// Closes the exposed sockets whose App is not configured any more, or is another one under the same nickname.
-    pub(in crate::broker) fn close_what_has_no_app(&self) {
-        let config = Arc::clone(&self.state().config);
-        self.close_exposed(Reason::AppGone, |exposure| !config.apps.iter().any(|app| exposure.terms.mean(app)));
-    }
-
-    /// From the moment on in which it is taken out, nobody is served over a socket.
-    fn close_exposed(&self, reason: Reason, goes: impl Fn(&Exposure) -> bool) -> Vec<Open> {
-        let closed = self.state().exposures.remove_where(goes);
-        for open in &closed {
-            self.closed(open, reason, &Caller::default());
-        }
-        closed
-    }
-
-    /// Sees to what follows from a socket's end: its door closes it, and its tokens are not replaced any more.
-    fn closed(&self, open: &Open, reason: Reason, caller: &Caller) {
-        let now = self.clock.now();
-        open.close();
-        let exposure = &open.exposure;
+    let mut settled: Option<(AppName, Permissions)> = None;
+    for repository in &repositories {
+        let name = FullName { owner: expose.owner.clone(), repository: repository.clone() };
+        let grants = rules_for(&config, &host, &name).map_err(|refusal| refusal.explain(&host))?;
+        let grants = only(grants, expose.app.as_deref(), &host, &name.owner)?;
+        let chosen = choose(broker, &config, &host, &name.owner, grants).await?;
+        let (app, grant, installation) = (chosen.app, &chosen.grant, &chosen.installation);
+        if let Reach::Named(names) = &grant.reach
+            && !names.contains(repository)
         {
-            let mut state = self.state();
-            let its = state.tokens.live(now).filter(|lease| lease.scope.exposure.as_ref() == Some(&exposure.id));
-            let ids: Vec<_> = its.map(|lease| lease.id).collect();
-            for id in ids {
-                state.tokens.retire(id);
-            }
+            return Err(explain::outside_named_set(&name.owner, repository, grant.rule.as_deref()));
         }
-        let mut record = new_record("unexpose", caller, now);
-        describe(&mut record, &exposure.id.label, &exposure.terms);
-        reason.as_str().clone_into(&mut record.outcome);
-        info!(label = %exposure.id, reason = reason.as_str(), "an exposed socket is closed");
-        self.write(record, now);
+        let permissions = if expose.permissions.is_empty() {
+            granted(&grant.access.limit(&grant.permissions, false), installation, app)?
+        } else {
+            asked_permissions(&expose.permissions, grant, installation, app)?
+        };
+        match &settled {
+            None => settled = Some((app.name.clone(), permissions)),
+            Some((same, what)) if *same == app.name && *what == permissions => {}
+            Some(_) => return Err(exposed::served_differently(&expose.owner, &repositories[0], repository)),
+        }
     }
-
-    /// Decides about an exposure and takes it in, so that nobody else gets its label or place.
-    async fn admit(
-        self: &Arc<Self>,
-        expose: Expose,
-        listening: &Listening,
-        record: &mut Record,
-    ) -> Result<(Arc<Exposure>, watch::Receiver<bool>), WireError> {
-        let ttl = expose.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
-        if ttl.is_zero() || ttl > MAX_TTL {
-            return Err(exposed::ttl(MAX_TTL));
-        }
-        let terms = self.settle(&expose).await?;
-        let place = |label: &Label| expose.path.map_or_else(|| listening.endpoint.exposed(label), PathBuf::from);
-        let wanted = Wanted { label: expose.label, uid: expose.uid, terms, ttl };
-        let now = self.clock.now();
-        let mut state = self.state();
-        if let Some(closed) = state.closed() {
-            return Err(closed);
-        }
-        let (exposure, closing) = state.exposures.admit(wanted, place, now)?;
-        describe(record, &exposure.id.label, &exposure.terms);
-        Ok((exposure, closing))
-    }
-
-    /// Turns what somebody asked for into what may be given out: one App, repositories that it may serve, permissions that it has.
-    async fn settle(self: &Arc<Self>, expose: &Expose) -> Result<Terms, WireError> {
-        let config = self.config()?;
-        self.needed();
-        self.unlocked()?;
-        let host = expose.host.clone().map_or_else(|| only_host(&config), Ok)?;
-        let mut repositories = expose.repositories.clone();
-        repositories.sort();
-        repositories.dedup();
-        if repositories.is_empty() || repositories.len() > MAX_NAMED {
-            return Err(exposed::how_many(MAX_NAMED));
-        }
-        let mut settled: Option<(AppName, Permissions)> = None;
-        for repository in &repositories {
-            let name = FullName { owner: expose.owner.clone(), repository: repository.clone() };
-            let grants = named_app(grants(&config, &host, &name)?, expose.app.as_deref(), &host, &name)?;
-            let (grant, installation) = self.choose(&config, &host, &name.owner, grants).await?;
-            if let Reach::Named(names) = &grant.reach
-                && !names.contains(repository)
-            {
-                return Err(explain::outside_named_set(&name.owner, repository, grant.rule.as_deref()));
-            }
-            let app = configured(&config, &grant.app)?;
-            let permissions = if expose.permissions.is_empty() {
-                granted(&grant.access.limit(&grant.permissions, false), &installation, app)?
-            } else {
-                asked_permissions(&expose.permissions, &grant, &installation, app)?
-            };
-            match &settled {
-                None => settled = Some((grant.app, permissions)),
-                Some(same) if *same == (grant.app, permissions) => {}
-                Some(_) => return Err(exposed::served_differently(&expose.owner, &repositories[0], repository)),
-            }
-        }
-        let (app, permissions) = settled.ok_or_else(|| exposed::how_many(MAX_NAMED))?;
-        let issuer = configured(&config, &app).map(App::issuer)?;
-        Ok(Terms { app, issuer, host, owner: expose.owner.clone(), repositories, permissions })
-    }
-}
-
-/// What the rules give for a repository, before GitHub is asked.
-fn grants(config: &Config, host: &Host, name: &FullName) -> Result<Vec<Grant>, WireError> {
-    match policy::decide(&config.apps, &config.rules, host, name) {
-        Decision::NoMatch => Err(explain::host_not_configured(host)),
-        Decision::Deny { rule, .. } => Err(explain::denied(host, &rule)),
-        Decision::Serve(grant) => Ok(vec![grant]),
-        Decision::Candidates(grants) => Ok(grants),
-    }
-}
-
-/// Only the App that was named, if one was.
-fn named_app(mut grants: Vec<Grant>, app: Option<&str>, host: &Host, name: &FullName) -> Result<Vec<Grant>, WireError> {
-    let Some(app) = app else { return Ok(grants) };
-    grants.retain(|grant| grant.app.as_str() == app);
-    if grants.is_empty() { Err(explain::app_not_for(app, host, &name.owner)) } else { Ok(grants) }
+    let (app, permissions) = settled.ok_or_else(|| exposed::how_many(MAX_NAMED))?;
+    let issuer = configured(&config, &app).map(App::issuer)?;
+    Ok(Terms { app, issuer, host, owner: expose.owner.clone(), repositories, permissions })
 }
 
 /// Waits until the door has removed a socket's file.

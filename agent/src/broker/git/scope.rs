@@ -12,11 +12,7 @@ use crate::model::{App, Installation, Level, MAX_NAMED, Permissions, Reach, Repo
 use crate::policy::Grant;
 
 /// The permissions that git gets: as wished, lowered to the grant. Without `contents` there is nothing that git could do.
-pub(in crate::broker) fn granted(
-    wished: &Permissions,
-    installation: &Installation,
-    app: &App,
-) -> Result<Permissions, WireError> {
+pub(super) fn granted(wished: &Permissions, installation: &Installation, app: &App) -> Result<Permissions, WireError> {
     let lowered = wished.lowered_to(&installation.permissions);
     if lowered.level("contents").is_none() && wished.level("contents").is_some() {
         return Err(explain::permission_missing(app, installation, "contents", Level::Read));
@@ -29,7 +25,7 @@ pub(in crate::broker) fn granted(
 }
 
 /// The permissions that a person asks for: exactly those, or an error; never more than the rule names.
-pub(in crate::broker) fn asked_permissions(
+pub(super) fn asked_permissions(
     asked: &BTreeMap<String, String>,
     grant: &Grant,
     installation: &Installation,
@@ -42,7 +38,7 @@ pub(in crate::broker) fn asked_permissions(
 }
 
 /// Refuses what is more than the rule or the installation gives.
-pub(in crate::broker) fn within_bounds(
+pub(super) fn within_bounds(
     asked: &Permissions,
     grant: &Grant,
     installation: &Installation,
@@ -64,7 +60,7 @@ pub(in crate::broker) fn within_bounds(
 }
 
 /// The repositories that a person asks for.
-pub(in crate::broker) fn asked_set(
+pub(super) fn asked_set(
     call: &TokenCall,
     repository: &RepositoryName,
     grant: &Grant,
@@ -87,7 +83,7 @@ pub(in crate::broker) fn asked_set(
 }
 
 /// The host that is meant when none was named.
-pub(in crate::broker) fn only_host(config: &Config) -> Result<Host, WireError> {
+pub(super) fn only_host(config: &Config) -> Result<Host, WireError> {
     let mut hosts: Vec<_> = config.apps.iter().map(|app| &app.host).collect();
     hosts.sort();
     hosts.dedup();

@@ -1,206 +1,169 @@
 //! Explains the way from a remote to a token: rule, App, installation, permissions, and what stands in the way. Mints nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Reply, Route, Which};
-use ghapp_protocol::remote::{FullName, Owner};
+use ghapp_protocol::remote::FullName;
 
-use crate::broker::app_api::call::pending;
-use crate::broker::git::scope::{granted, only_host};
-use crate::broker::git::serve::configured;
-use crate::broker::tokens::mint::Absence;
-use crate::broker::{Broker, explain, new_record};
+use super::choose::{Refusal, choose, only, rules_for};
+use super::scope::{granted, only_host};
+use crate::broker::app_api::pending;
+use crate::broker::{Broker, explain};
 use crate::config::Config;
 use crate::github::{GitHubError, RepositoryInstallation};
 use crate::model::{Access, App, Caller, Installation, Reach, RepositorySet, TokenScope};
-use crate::policy::{self, Decision, Grant};
+use crate::policy::Grant;
 
-impl Broker {
-    /// The way from a remote to a token. What keeps git from a token is part of the answer and not an error.
-    pub async fn which(self: &Arc<Self>, call: Which, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = new_record("which", caller, started);
-        record.repository = Some(call.repository.to_string());
-        let reply = match self.route(call).await {
-            Ok(route) => {
-                record.host = Some(route.host.to_string());
-                record.rule.clone_from(&route.rule);
-                record.app.clone_from(&route.app);
-                record.installation_id = route.installation_id;
-                record.outcome = match route.code {
-                    None => "covered".to_owned(),
-                    Some(code) => format!("error {}", code.id()),
-                };
-                Reply::Route(Box::new(route))
-            }
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
+/// The way from a remote to a token. What keeps git from a token is part of the answer and not an error.
+pub(crate) async fn which(broker: &Broker, call: Which, caller: &Caller) -> Reply {
+    let mut entry = broker.shared.entry("which", caller);
+    let record = &mut entry.record;
+    record.repository = Some(call.repository.to_string());
+    let reply = match route(broker, call).await {
+        Ok(route) => {
+            record.host = Some(route.host.to_string());
+            record.rule.clone_from(&route.rule);
+            record.app.clone_from(&route.app);
+            record.installation_id = route.installation_id;
+            record.outcome = match route.code {
+                None => "covered".to_owned(),
+                Some(code) => format!("error {}", code.id()),
+            };
+            Reply::Route(Box::new(route))
+        }
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn route(self: &Arc<Self>, call: Which) -> Result<Route, WireError> {
-        let config = self.config()?;
-        self.needed();
-        let Which { host, repository, app } = call;
-        let host = match host {
-            Some(host) => host,
-            None => only_host(&config)?,
-        };
-        let mut route = Route {
-            host,
-            repository,
-            rule: None,
-            app: None,
-            installation_id: None,
-            account: None,
-            repository_selection: None,
-            permissions: BTreeMap::new(),
-            lowered: Vec::new(),
-            covered: false,
-            reason: String::new(),
-            code: None,
-            hint: None,
-        };
-        match self.follow(&config, app.as_deref(), &mut route).await {
-            Ok(reason) => {
-                route.covered = true;
-                route.reason = reason;
-            }
-            Err(WireError { code, message, hint, .. }) => {
-                route.reason = message;
-                route.code = Some(code);
-                route.hint = hint;
-            }
+async fn route(broker: &Broker, call: Which) -> Result<Route, WireError> {
+    let config = broker.shared.config()?;
+    broker.shared.needed();
+    let Which { host, repository, app } = call;
+    let host = host.map_or_else(|| only_host(&config), Ok)?;
+    let mut route = Route {
+        host,
+        repository,
+        rule: None,
+        app: None,
+        installation_id: None,
+        account: None,
+        repository_selection: None,
+        permissions: BTreeMap::new(),
+        lowered: Vec::new(),
+        covered: false,
+        reason: String::new(),
+        code: None,
+        hint: None,
+    };
+    match follow(broker, &config, app.as_deref(), &mut route).await {
+        Ok(reason) => {
+            route.covered = true;
+            route.reason = reason;
         }
-        Ok(route)
-    }
-
-    /// Goes the way that `get` goes, and notes each step. Returns what git gets at its end.
-    async fn follow(
-        self: &Arc<Self>,
-        config: &Arc<Config>,
-        as_app: Option<&str>,
-        route: &mut Route,
-    ) -> Result<String, WireError> {
-        let (host, name) = (route.host.clone(), route.repository.clone());
-        let mut grants = match policy::decide(&config.apps, &config.rules, &host, &name) {
-            Decision::NoMatch => return Err(explain::host_not_configured(&host)),
-            Decision::Deny { rule, .. } => {
-                let denied = explain::denied(&host, &rule);
-                route.rule = Some(rule);
-                return Err(denied);
-            }
-            Decision::Serve(grant) => vec![grant],
-            Decision::Candidates(grants) => grants,
-        };
-        if let Some(app) = as_app {
-            grants.retain(|grant| grant.app.as_str() == app);
-            if grants.is_empty() {
-                return Err(explain::app_not_for(app, &host, &name.owner));
-            }
-        }
-        if let [grant] = grants.as_slice() {
-            note_grant(route, grant);
-        }
-        let (grant, remembered) = self.choose(config, &host, &name.owner, grants).await?;
-        note_grant(route, &grant);
-        let app = configured(config, &grant.app)?;
-        let Some(repositories) = reached(&grant.reach, &name) else {
-            return Err(explain::outside_named_set(&name.owner, &name.repository, grant.rule.as_deref()));
-        };
-        let step = Step { app, grant: &grant, name: &name, repositories };
-
-        let as_remembered = step.examine(route, &remembered);
-        let found = match self.covering(&step, &remembered).await {
-            Ok(found) => found,
-            // git does not wait for GitHub either while there is a token.
-            Err(error) => {
-                let at_hand = as_remembered.ok().and_then(|scope| self.lasts_until(&scope, config.agent.min_ttl));
-                let Some(until) = at_hand else { return Err(error) };
-                return Ok(format!("git gets the token at hand until {}, although {error}", explain::time(until)));
-            }
-        };
-        let installation = match &found {
-            Found { installation: Some(found), .. } if found.id == remembered.id => {
-                self.remember(app, &name.owner, found);
-                found.clone()
-            }
-            // Uninstalled, reinstalled, or installed and without this repository: GitHub's word about the owner tells.
-            _ => {
-                self.state().installations.forget_owner(&app.name, &name.owner);
-                forget_installation(route);
-                let pinned = grant.installation.or(app.installation);
-                let now = self.installation_of(app, &name.owner, pinned).await?;
-                now.ok_or_else(|| explain::not_installed(app, &name.owner))?
-            }
-        };
-        let scope = step.examine(route, &installation)?;
-        if let Some(since) = &installation.suspended_at {
-            return Err(explain::suspended(app, &installation, since));
-        }
-        let includes = found.installation.is_some_and(|found| found.id == installation.id);
-        // A mint can name a renamed repository by its number; a list of several has only their names.
-        if !includes || (found.renamed && matches!(scope.repositories, RepositorySet::Named(_))) {
-            let scope = TokenScope { repositories: RepositorySet::One(name.repository.clone()), ..scope };
-            return Err(explain::not_covered(app, &name.owner, &scope, &installation));
-        }
-        self.at_rest(app, &scope)?;
-        Ok(step.promise(&scope, found.renamed))
-    }
-
-    /// What GitHub says about the installation that covers the repository, now.
-    async fn covering(self: &Arc<Self>, step: &Step<'_>, remembered: &Installation) -> Result<Found, WireError> {
-        let Step { app, name, .. } = *step;
-        let refused = |error| match error {
-            GitHubError::Suspended => explain::suspended(app, remembered, ""),
-            error => explain::github(&error, app),
-        };
-        let call = |jwt| pending(async move { self.github.installation_of_repository(app, &jwt, name).await });
-        match self.ask(app, call).await?.map_err(refused)? {
-            RepositoryInstallation::Covered(found) => Ok(Found { installation: Some(*found), renamed: false }),
-            RepositoryInstallation::NotFound => Ok(Found { installation: None, renamed: false }),
-            RepositoryInstallation::Moved { repository_id } => {
-                let call = |jwt| {
-                    pending(async move { self.github.installation_of_repository_id(app, &jwt, repository_id).await })
-                };
-                Ok(Found { installation: self.ask(app, call).await?.map_err(refused)?, renamed: true })
-            }
+        Err(WireError { code, message, hint, .. }) => {
+            route.reason = message;
+            route.code = Some(code);
+            route.hint = hint;
         }
     }
+    Ok(route)
+}
 
-    /// Believes what GitHub just said, so that the next git command goes the way that was explained.
-    fn remember(&self, app: &App, owner: &Owner, found: &Installation) {
-        if found.account.as_ref() == Some(owner) {
-            let now = self.clock.now();
-            self.state().installations.put(&app.name, owner, Some(found.clone()), now);
+/// Goes the way that `get` goes, and notes each step. Returns what git gets at its end.
+async fn follow(
+    broker: &Broker,
+    config: &Config,
+    as_app: Option<&str>,
+    route: &mut Route,
+) -> Result<String, WireError> {
+    let (host, name) = (route.host.clone(), route.repository.clone());
+    let given = rules_for(config, &host, &name).map_err(|refusal| {
+        if let Refusal::Denied { rule, .. } = &refusal {
+            route.rule = Some(rule.clone());
+        }
+        refusal.explain(&host)
+    });
+    let grants = only(given?, as_app, &host, &name.owner)?;
+    if let [grant] = grants.as_slice() {
+        note_grant(route, grant);
+    }
+    let chosen = choose(broker, config, &host, &name.owner, grants).await?;
+    let (app, grant, pinned, remembered) = (chosen.app, &chosen.grant, chosen.pinned(), &chosen.installation);
+    note_grant(route, grant);
+    let Some(repositories) = reached(&grant.reach, &name) else {
+        return Err(explain::outside_named_set(&name.owner, &name.repository, grant.rule.as_deref()));
+    };
+    let step = Step { app, grant, name: &name, repositories };
+
+    let as_remembered = step.examine(route, remembered);
+    let found = match covering(broker, &step, remembered).await {
+        Ok(found) => found,
+        // git does not wait for GitHub either while there is a token.
+        Err(error) => {
+            let at_hand = as_remembered.ok().and_then(|scope| lasts_until(broker, &scope, config.agent.min_ttl));
+            let Some(until) = at_hand else { return Err(error) };
+            return Ok(format!("git gets the token at hand until {}, although {error}", explain::time(until)));
+        }
+    };
+    let installation = match &found {
+        Found { installation: Some(found), .. } if found.id == remembered.id => {
+            // So that the next git command goes the way that was explained.
+            if found.account.as_ref() == Some(&name.owner) {
+                broker.tokens.believe(app, &name.owner, found);
+            }
+            found.clone()
+        }
+        // Uninstalled, reinstalled, or installed and without this repository: GitHub's word about the owner tells.
+        _ => {
+            broker.tokens.forget_owner(app, &name.owner);
+            forget_installation(route);
+            let now = broker.tokens.installation_of(app, &name.owner, pinned).await?;
+            now.ok_or_else(|| explain::not_installed(app, &name.owner))?
+        }
+    };
+    let scope = step.examine(route, &installation)?;
+    if let Some(since) = &installation.suspended_at {
+        return Err(explain::suspended(app, &installation, since));
+    }
+    let includes = found.installation.is_some_and(|found| found.id == installation.id);
+    // A mint can name a renamed repository by its number; a list of several has only their names.
+    if !includes || (found.renamed && matches!(scope.repositories, RepositorySet::Named(_))) {
+        let scope = TokenScope { repositories: RepositorySet::One(name.repository.clone()), ..scope };
+        return Err(explain::not_covered(app, &name.owner, &scope, &installation));
+    }
+    broker.tokens.would_mint(app, &scope)?;
+    Ok(step.promise(&scope, found.renamed))
+}
+
+/// What GitHub says about the installation that covers the repository, now.
+async fn covering(broker: &Broker, step: &Step<'_>, remembered: &Installation) -> Result<Found, WireError> {
+    let Step { app, name, .. } = *step;
+    let refused = |error| match error {
+        GitHubError::Suspended => explain::suspended(app, remembered, ""),
+        error => explain::github(&error, app),
+    };
+    let call = broker
+        .app_api
+        .call(app, |github, jwt| pending(async move { github.installation_of_repository(app, &jwt, name).await }));
+    match call.await?.map_err(refused)? {
+        RepositoryInstallation::Covered(found) => Ok(Found { installation: Some(*found), renamed: false }),
+        RepositoryInstallation::NotFound => Ok(Found { installation: None, renamed: false }),
+        RepositoryInstallation::Moved { repository_id } => {
+            let call = broker.app_api.call(app, |github, jwt| {
+                pending(async move { github.installation_of_repository_id(app, &jwt, repository_id).await })
+            });
+            Ok(Found { installation: call.await?.map_err(refused)?, renamed: true })
         }
     }
+}
 
-    /// Until when the token at hand for a scope lives, if git would get it.
-    fn lasts_until(&self, scope: &TokenScope, min_ttl: Duration) -> Option<i64> {
-        let now = self.clock.now();
-        self.state().tokens.peek(scope, min_ttl, now).map(|lease| lease.minted.token.expires_at)
-    }
-
-    /// Refuses a scope that would get no token at this moment, although all is well at GitHub.
-    fn at_rest(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
-        let now = self.clock.now();
-        let mut state = self.state();
-        if let Some(left) = state.cooling.left(scope, now) {
-            let next = now.wall.saturating_add(i64::try_from(left.as_secs() + 1).unwrap_or(i64::MAX));
-            return Err(explain::cooling(app, next));
-        }
-        if matches!(scope.repositories, RepositorySet::One(_)) {
-            // GitHub has just said otherwise.
-            state.refused.remove(scope);
-        }
-        // Of several repositories only one was asked about; another may be what was refused.
-        Absence::still(&mut state.refused, scope, now).map_or(Ok(()), Err)
-    }
+/// Until when the token at hand for a scope lives, if git would get it.
+fn lasts_until(broker: &Broker, scope: &TokenScope, min_ttl: Duration) -> Option<i64> {
+    broker.tokens.at_hand(scope, min_ttl).map(|lease| lease.minted.token.expires_at)
 }
 
 /// GitHub's answer about a repository.

@@ -44,7 +44,7 @@ impl Open {
 }
 
 /// A socket that somebody wants.
-pub(in crate::broker) struct Wanted {
+pub(in crate::broker) struct WantedSocket {
     pub(in crate::broker) label: Option<Label>,
     pub(in crate::broker) uid: Option<u32>,
     pub(in crate::broker) terms: Terms,
@@ -55,7 +55,7 @@ impl Exposures {
     /// Takes a socket in, so that its label and path are taken. `place` tells where a socket of some label is.
     pub(in crate::broker) fn admit(
         &mut self,
-        wanted: Wanted,
+        wanted: WantedSocket,
         place: impl FnOnce(&Label) -> PathBuf,
         now: Moment,
     ) -> Result<(Arc<Exposure>, watch::Receiver<bool>), WireError> {
@@ -65,7 +65,7 @@ impl Exposures {
         if self.open.len() >= MAX_EXPOSED {
             return Err(usage(format!("{MAX_EXPOSED} sockets are exposed already")).hint(LOOK));
         }
-        let Wanted { label, uid, terms, ttl } = wanted;
+        let WantedSocket { label, uid, terms, ttl } = wanted;
         let label = label.unwrap_or_else(|| self.free_label(&terms));
         if self.open.contains_key(&label) {
             return Err(usage(format!("a socket with the label {label} is exposed already")).hint(LOOK));
@@ -145,12 +145,12 @@ mod tests {
     use ghapp_protocol::message::Label;
     use ghapp_protocol::remote::{Host, Owner, RepositoryName};
 
-    use super::{Exposures, MAX_EXPOSED, Wanted};
+    use super::{Exposures, MAX_EXPOSED, WantedSocket};
     use crate::clock::{Clock, TestClock};
     use crate::model::{AppName, Issuer, Permissions, Terms};
 
-    fn wanted(label: Option<&str>, repository: &str) -> Wanted {
-        Wanted {
+    fn wanted(label: Option<&str>, repository: &str) -> WantedSocket {
+        WantedSocket {
             label: label.map(|label| Label::parse(label).unwrap()),
             uid: None,
             terms: Terms {

@@ -1,3 +1,89 @@
-//! What the agent remembers.
+//! What changes: seven parts behind one mutex, each with a room that answers for it, and what changes several of them at once.
+//!
+//! One mutex and not several: whether a token may be kept depends on the lock, the configuration and the exposed sockets, and it is
+//! kept in the same critical section in which that is found out (`gate`). `tests/floors.rs` knows which room may touch which part.
 
-pub(in crate::broker) mod exposures;
+mod exposures;
+mod known;
+mod listed;
+mod live;
+mod locking;
+mod refusals;
+mod running_config;
+mod signing;
+
+pub(in crate::broker) use exposures::{Exposures, Open, WantedSocket};
+pub(in crate::broker) use known::Known;
+pub(in crate::broker) use listed::{Listed, Reached};
+pub(in crate::broker) use live::Live;
+pub(in crate::broker) use locking::Locking;
+pub(in crate::broker) use running_config::RunningConfig;
+pub(in crate::broker) use signing::{KeyOf, Signing};
+
+use std::sync::Arc;
+
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::model::App;
+
+/// What changes. Locked for moments only, never across an await.
+pub(in crate::broker) struct State {
+    /// The configuration that is in force.
+    pub(in crate::broker) config: RunningConfig,
+    /// Whether keys may be used and tokens handed out: `gate`, `lock` and `unlock`.
+    pub(in crate::broker) locking: Locking,
+    /// What signing as an App taught: `app_api`.
+    pub(in crate::broker) signing: Signing,
+    /// What GitHub said about installations and repositories: `tokens`.
+    pub(in crate::broker) known: Known,
+    /// The tokens that are alive: `tokens`.
+    pub(in crate::broker) live: Live,
+    /// The sockets that are exposed: `git`.
+    pub(in crate::broker) exposures: Exposures,
+    /// What people asked GitHub about through the agent: `telling`.
+    pub(in crate::broker) listed: Listed,
+}
+
+impl State {
+    /// The state of an agent that begins: nothing is known but the configuration, or why it cannot be read.
+    pub(in crate::broker) fn new(config: Result<Config, String>, now: Moment) -> Self {
+        Self {
+            config: RunningConfig::new(config),
+            locking: Locking::since(now),
+            signing: Signing::default(),
+            known: Known::default(),
+            live: Live::default(),
+            exposures: Exposures::default(),
+            listed: Listed::default(),
+        }
+    }
+
+    /// Makes a configuration the one in force, and forgets what the one before may have been the reason for.
+    pub(in crate::broker) fn adopt(&mut self, config: Config) {
+        self.config.adopt(config);
+        self.signing.keep_only(&self.config.current().apps);
+        self.listed.forget_all();
+    }
+
+    /// Forgets what was refused, so that a change at GitHub or in the configuration counts at once.
+    pub(in crate::broker) fn ask_anew(&mut self) {
+        self.signing.forget_failed_keys();
+        let config = Arc::clone(self.config.current());
+        self.known.ask_anew(config.apps.iter().map(|app| &app.name));
+    }
+
+    /// Forgets what was learned with an App's keys.
+    pub(in crate::broker) fn forget_app(&mut self, app: &App) {
+        self.signing.forget_app(&app.name);
+        self.known.forget_app(&app.name);
+    }
+
+    /// Locks: from now on no key is used. The tokens are forgotten, unless they are about to be killed.
+    pub(in crate::broker) fn lock(&mut self, forget_tokens: bool) {
+        self.locking.lock();
+        self.signing.forget_jwts();
+        if forget_tokens {
+            self.live.forget_all();
+        }
+    }
+}

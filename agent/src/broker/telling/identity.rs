@@ -8,106 +8,105 @@ use std::sync::Arc;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Identity, IdentityCall, Reply};
 
-use crate::broker::app_api::call::pending;
-use crate::broker::{Broker, explain, new_record, panicked};
+use crate::broker::app_api::pending;
+use crate::broker::shared::panicked;
+use crate::broker::{Broker, explain};
 use crate::config::Config;
 use crate::github::{GitHubError, User};
 use crate::model::{App, Caller, Installation};
 
-impl Broker {
-    /// As whom an App commits.
-    pub async fn identity(self: &Arc<Self>, call: &IdentityCall, caller: &Caller) -> Reply {
-        let started = self.clock.now();
-        let mut record = new_record("identity", caller, started);
-        record.app.clone_from(&call.app);
-        let reply = match self.identified(call, caller).await {
-            Ok(identity) => {
-                record.app = Some(identity.app.clone());
-                Reply::Identity(Box::new(identity))
-            }
-            Err(error) => Reply::Error(error),
-        };
-        self.finish(record, started, &reply);
-        reply
-    }
-
-    async fn identified(self: &Arc<Self>, call: &IdentityCall, caller: &Caller) -> Result<Identity, WireError> {
-        let config = self.config()?;
-        let app = meant(&config, call.app.as_deref())?;
-        let known = self.state().bots.get(&app.name).cloned();
-        let bot = if let Some(bot) = known {
-            bot
-        } else {
-            self.needed();
-            self.unlocked()?;
-            let (outcome, _) = self
-                .introductions
-                .join(app.name.clone(), || {
-                    let (broker, app, caller) = (Arc::clone(self), app.clone(), caller.clone());
-                    async move { broker.find_bot(&app, &caller).await }
-                })
-                .await;
-            outcome.unwrap_or_else(|| Err(panicked()))?
-        };
-        Ok(identity_of(app, bot))
-    }
-
-    async fn find_bot(self: &Arc<Self>, app: &App, caller: &Caller) -> Result<User, WireError> {
-        let slug = match &app.slug {
-            Some(slug) => slug.clone(),
-            None => self.slug_now(app).await?,
-        };
-        let bot = if let Some(bot) = self.bot_of(app, &slug, caller).await? {
-            bot
-        } else {
-            // The App is called differently now, or has no bot.
-            let now = self.slug_now(app).await?;
-            let bot = if now == slug { None } else { self.bot_of(app, &now, caller).await? };
-            bot.ok_or_else(|| explain::no_bot(app, &now))?
-        };
-        let mut state = self.state();
-        if state.config.app(&app.name).is_some_and(|now| now == app) {
-            state.bots.insert(app.name.clone(), bot.clone());
+/// As whom an App commits.
+pub(crate) async fn identity(broker: &Arc<Broker>, call: &IdentityCall, caller: &Caller) -> Reply {
+    let mut entry = broker.shared.entry("identity", caller);
+    entry.record.app.clone_from(&call.app);
+    let reply = match identified(broker, call, caller).await {
+        Ok(identity) => {
+            entry.record.app = Some(identity.app.clone());
+            Reply::Identity(Box::new(identity))
         }
-        Ok(bot)
-    }
+        Err(error) => Reply::Error(error),
+    };
+    broker.shared.finish(entry, &reply);
+    reply
+}
 
-    async fn slug_now(self: &Arc<Self>, app: &App) -> Result<String, WireError> {
-        let call = |jwt| pending(async move { self.github.app(app, &jwt).await });
-        let info = self.ask(app, call).await?.map_err(|error| explain::github(&error, app))?;
-        Ok(info.slug)
-    }
+async fn identified(broker: &Arc<Broker>, call: &IdentityCall, caller: &Caller) -> Result<Identity, WireError> {
+    let config = broker.shared.config()?;
+    let app = meant(&config, call.app.as_deref())?;
+    let known = broker.shared.state().listed.bot(&app.name);
+    let bot = if let Some(bot) = known {
+        bot
+    } else {
+        broker.shared.needed();
+        broker.shared.unlocked()?;
+        let (outcome, _) = broker
+            .introductions
+            .join(app.name.clone(), || {
+                let (broker, app, caller) = (Arc::clone(broker), app.clone(), caller.clone());
+                async move { find_bot(&broker, &app, &caller).await }
+            })
+            .await;
+        outcome.unwrap_or_else(|| Err(panicked()))?
+    };
+    Ok(identity_of(app, bot))
+}
 
-    /// The bot of that name, if there is one.
-    async fn bot_of(self: &Arc<Self>, app: &App, slug: &str, caller: &Caller) -> Result<Option<User>, WireError> {
-        let login = &format!("{slug}[bot]");
-        let refusal = match self.github.user(app, login, None).await {
-            Ok(bot) => return Ok(Some(bot)),
-            Err(error) if is_about_strangers(&error) => error,
-            Err(error) => return Err(explain::github(&error, app)),
-        };
-        let Some(installation) = self.some_installation(app).await? else {
-            // Nothing to show: what strangers are told has to do.
-            return if refusal == GitHubError::NotFound { Ok(None) } else { Err(explain::github(&refusal, app)) };
-        };
-        let question = |token| pending(async move { self.github.user(app, login, Some(&token)).await });
-        match self.look(app, &installation, caller, question).await? {
-            Ok(bot) => Ok(Some(bot)),
-            Err(GitHubError::NotFound) => Ok(None),
-            Err(error) => Err(explain::github(&error, app)),
-        }
+async fn find_bot(broker: &Broker, app: &App, caller: &Caller) -> Result<User, WireError> {
+    let slug = match &app.slug {
+        Some(slug) => slug.clone(),
+        None => slug_now(broker, app).await?,
+    };
+    let bot = if let Some(bot) = bot_of(broker, app, &slug, caller).await? {
+        bot
+    } else {
+        // The App is called differently now, or has no bot.
+        let now = slug_now(broker, app).await?;
+        let bot = if now == slug { None } else { bot_of(broker, app, &now, caller).await? };
+        bot.ok_or_else(|| explain::no_bot(app, &now))?
+    };
+    let mut state = broker.shared.state();
+    if state.config.has(app) {
+        state.listed.keep_bot(&app.name, bot.clone());
     }
+    Ok(bot)
+}
 
-    /// An installation that a token can be minted for.
-    async fn some_installation(self: &Arc<Self>, app: &App) -> Result<Option<Installation>, WireError> {
-        let usable = |one: &&Installation| one.suspended_at.is_none() && one.account.is_some();
-        let seen = self.state().installations.seen(&app.name).find(usable).cloned();
-        if seen.is_some() {
-            return Ok(seen);
-        }
-        self.list_all(app).await?;
-        Ok(self.state().installations.seen(&app.name).find(usable).cloned())
+async fn slug_now(broker: &Broker, app: &App) -> Result<String, WireError> {
+    let call = broker.app_api.ask(app, |github, jwt| pending(async move { github.app(app, &jwt).await }));
+    Ok(call.await?.slug)
+}
+
+/// The bot of that name, if there is one.
+async fn bot_of(broker: &Broker, app: &App, slug: &str, caller: &Caller) -> Result<Option<User>, WireError> {
+    let login = &format!("{slug}[bot]");
+    let refusal = match broker.shared.github.user(app, login, None).await {
+        Ok(bot) => return Ok(Some(bot)),
+        Err(error) if is_about_strangers(&error) => error,
+        Err(error) => return Err(explain::github(&error, app)),
+    };
+    let Some(installation) = some_installation(broker, app).await? else {
+        // Nothing to show: what strangers are told has to do.
+        return if refusal == GitHubError::NotFound { Ok(None) } else { Err(explain::github(&refusal, app)) };
+    };
+    let asked = broker.tokens.with_metadata_token(app, &installation, caller, |github, token| {
+        pending(async move { github.user(app, login, Some(&token)).await })
+    });
+    match asked.await? {
+        Ok(bot) => Ok(Some(bot)),
+        Err(GitHubError::NotFound) => Ok(None),
+        Err(error) => Err(explain::github(&error, app)),
     }
+}
+
+/// An installation that a token can be minted for.
+async fn some_installation(broker: &Broker, app: &App) -> Result<Option<Installation>, WireError> {
+    let usable = |one: &Installation| one.suspended_at.is_none() && one.account.is_some();
+    let seen = broker.tokens.seen(&app.name, usable);
+    if seen.is_some() {
+        return Ok(seen);
+    }
+    broker.tokens.list_installations(app).await?;
+    Ok(broker.tokens.seen(&app.name, usable))
 }
 
 /// The App that is meant.

@@ -1,7 +1,69 @@
-//! The life of a token: minted, proved, replaced, killed.
+//! The life of a token: leased from the cache or minted, narrow, proved at the git front, replaced ahead of its end, killed.
 
-pub(in crate::broker) mod metadata_token;
-pub(in crate::broker) mod mint;
-pub(in crate::broker) mod narrow;
-pub(in crate::broker) mod refresh;
-pub(in crate::broker) mod revoke;
+mod installations;
+mod lease;
+mod metadata_token;
+mod mint;
+mod narrow;
+mod prove;
+mod refresh;
+mod revoke;
+mod wanted;
+
+pub(in crate::broker) use lease::Served;
+pub(in crate::broker) use revoke::REVOKE_LIMIT;
+pub(in crate::broker) use wanted::Wanted;
+
+use std::sync::Arc;
+
+use ghapp_protocol::error::WireError;
+use ghapp_protocol::message::{Erase, LeaseId};
+use ghapp_protocol::remote::Owner;
+use tokio::sync::Notify;
+
+use super::app_api::AppApi;
+use super::shared::Shared;
+use crate::clock::Moment;
+use crate::model::{AppName, ExposureId, Installation};
+use crate::token::{Flights, TokenLease};
+use wanted::MintKey;
+
+/// The tokens of all Apps.
+pub(in crate::broker) struct Tokens {
+    shared: Arc<Shared>,
+    app_api: Arc<AppApi>,
+    lookups: Flights<(AppName, Owner), Result<Option<Installation>, WireError>>,
+    mints: Flights<MintKey, Result<TokenLease, WireError>>,
+    /// A token is to be replaced before all others that wait for that.
+    renewal_comes_first: Notify,
+}
+
+impl Tokens {
+    pub(in crate::broker) fn new(shared: Arc<Shared>, app_api: Arc<AppApi>) -> Self {
+        let renewal_comes_first = Notify::new();
+        Self { shared, app_api, lookups: Flights::default(), mints: Flights::default(), renewal_comes_first }
+    }
+
+    /// Sees to it that a token is replaced in time if it is in use then.
+    fn refresh_in_time(&self, id: LeaseId) {
+        let comes_first = self.shared.state().live.plan_renewal(id);
+        if comes_first {
+            self.renewal_comes_first.notify_one();
+        }
+    }
+
+    /// Drops the token that a server refused, and remembers that it did; behind an exposed socket only one that was given out there.
+    pub(in crate::broker) fn erase(
+        &self,
+        erase: &Erase,
+        exposure: Option<&ExposureId>,
+        now: Moment,
+    ) -> Option<TokenLease> {
+        self.shared.state().live.erase(erase, exposure, now)
+    }
+
+    /// Waits until no mint is under way.
+    pub(in crate::broker) async fn landed(&self) {
+        self.mints.landed().await;
+    }
+}

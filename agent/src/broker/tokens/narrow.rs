@@ -6,17 +6,18 @@ use ghapp_protocol::error::WireError;
 use ghapp_protocol::remote::{FullName, RepositoryName};
 use tracing::info;
 
-use crate::broker::app_api::call::pending;
-use crate::broker::tokens::mint::Mint;
-use crate::broker::{Broker, explain};
+use super::Tokens;
+use super::wanted::Mint;
+use crate::broker::app_api::pending;
+use crate::broker::explain;
 use crate::github::{GitHubError, MintAnswer, MintRepositories, RepositoryInstallation};
-use crate::model::{Caller, InstallationToken, Level, RepositorySet, TokenScope};
+use crate::model::{App, Caller, InstallationToken, Level, RepositorySet, TokenScope};
 
 /// A token for exactly the set that was asked for.
-pub(in crate::broker) struct Narrowed {
-    pub(in crate::broker) token: InstallationToken,
+pub(super) struct Narrowed {
+    pub(super) token: InstallationToken,
     /// One of the repositories is called differently now. Somebody else may take its old name any time.
-    pub(in crate::broker) renamed: bool,
+    pub(super) renamed: bool,
 }
 
 impl Narrowed {
@@ -28,25 +29,25 @@ impl Narrowed {
 /// GitHub's last word within, our own failure without.
 type Outcome<T> = Result<Result<T, GitHubError>, WireError>;
 
-impl Broker {
+impl Tokens {
     /// Asks GitHub for a token for the mint's set.
-    pub(in crate::broker) async fn ask_for_token(self: &Arc<Self>, mint: &Mint, caller: &Caller) -> Outcome<Narrowed> {
+    pub(super) async fn ask_for_token(self: &Arc<Self>, mint: &Mint, caller: &Caller) -> Outcome<Narrowed> {
         let Some(names) = mint.scope.repositories.names() else {
             return Ok(self.mint_for(mint, MintRepositories::Installation).await?.map(Narrowed::of));
         };
-        let numbers = self.state().numbers.of(&mint.scope);
+        let numbers = self.shared.state().known.numbers_of(&mint.scope);
         if let Some(numbers) = numbers {
             match self.mint_for(mint, MintRepositories::Numbers(&numbers)).await? {
                 Ok(answer) if is_called(&answer, names) => return Ok(Ok(Narrowed::of(answer))),
                 Ok(answer) => return self.settle_names(mint, names, answer, caller).await,
                 // The App lost one of them, or it was deleted and made anew.
-                Err(GitHubError::RepositoryNotIncluded) => self.state().numbers.forget(&mint.scope),
+                Err(GitHubError::RepositoryNotIncluded) => self.shared.state().known.forget_numbers(&mint.scope),
                 Err(error) => return Ok(Err(error)),
             }
         }
         match self.mint_for(mint, MintRepositories::Names(names)).await? {
             Ok(answer) => {
-                self.state().numbers.learn(&mint.scope, &answer.repositories);
+                self.shared.state().known.learn_numbers(&mint.scope, &answer.repositories);
                 Ok(Ok(Narrowed::of(answer)))
             }
             Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(mint).await,
@@ -67,11 +68,11 @@ impl Broker {
             Ok(answer) => {
                 info!("an old name belongs to another repository now");
                 {
-                    let mut state = self.state();
-                    state.numbers.forget(&mint.scope);
-                    state.numbers.learn(&mint.scope, &answer.repositories);
+                    let mut state = self.shared.state();
+                    state.known.forget_numbers(&mint.scope);
+                    state.known.learn_numbers(&mint.scope, &answer.repositories);
                 }
-                self.kill_unwanted(mint, &by_number.token, caller).await;
+                self.kill_unlisted(&mint.app, &mint.scope, &by_number.token, caller).await;
                 Ok(Ok(Narrowed::of(answer)))
             }
             Err(_) => Ok(Ok(Narrowed { token: by_number.token, renamed: true })),
@@ -79,10 +80,28 @@ impl Broker {
     }
 
     async fn mint_for(self: &Arc<Self>, mint: &Mint, repositories: MintRepositories<'_>) -> Outcome<MintAnswer> {
-        let Mint { app, installation, scope, .. } = mint;
-        let call = |jwt| {
+        let Mint { app, scope, .. } = mint;
+        let outcome = self.ask_to_mint(app, scope, repositories).await?;
+        if let Ok(answer) = &outcome
+            && scope.exposure.is_some()
+            && is_wider(answer, scope)
+        {
+            self.kill_unlisted(app, scope, &answer.token, &Caller::default()).await;
+            return Err(explain::exposed::wider(&app.host));
+        }
+        Ok(outcome)
+    }
+
+    /// The one place where a token is asked for.
+    pub(super) async fn ask_to_mint(
+        self: &Arc<Self>,
+        app: &App,
+        scope: &TokenScope,
+        repositories: MintRepositories<'_>,
+    ) -> Outcome<MintAnswer> {
+        let call = self.app_api.call(app, |github, jwt| {
             pending(async move {
-                let outcome = self.github.mint(app, &jwt, installation.id, repositories, &scope.permissions).await;
+                let outcome = github.mint(app, &jwt, scope.installation, repositories, &scope.permissions).await;
                 if let Err(error) = &outcome
                     && error.may_have_happened()
                 {
@@ -90,16 +109,18 @@ impl Broker {
                 }
                 outcome
             })
-        };
-        let outcome = self.ask(app, call).await?;
-        if let Ok(answer) = &outcome
-            && scope.exposure.is_some()
-            && is_wider(answer, scope)
-        {
-            self.kill_unwanted(mint, &answer.token, &Caller::default()).await;
-            return Err(explain::exposed::wider(&app.host));
-        }
-        Ok(outcome)
+        });
+        call.await
+    }
+
+    /// Admits in the audit log that GitHub may have minted a token whose answer never came. No one holds it; it dies in an hour.
+    fn admit_lost_answer(&self, scope: &TokenScope, error: &GitHubError) {
+        let mut entry = self.shared.own_entry("mint");
+        entry.record.host = Some(scope.host.to_string());
+        entry.record.app = Some(scope.app.to_string());
+        entry.record.installation_id = Some(scope.installation.0);
+        entry.record.outcome = format!("answer lost: {error}");
+        self.shared.write(entry);
     }
 
     /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
@@ -111,13 +132,15 @@ impl Broker {
         let name = FullName { owner: mint.owner.clone(), repository: repository.clone() };
         let app = &mint.app;
         let name = &name;
-        let call = |jwt| pending(async move { self.github.installation_of_repository(app, &jwt, name).await });
-        match self.ask(app, call).await? {
+        let call = self
+            .app_api
+            .call(app, |github, jwt| pending(async move { github.installation_of_repository(app, &jwt, name).await }));
+        match call.await? {
             Ok(RepositoryInstallation::Moved { repository_id }) => {
                 info!(%name, repository_id, "the repository was renamed");
                 let answer = self.mint_for(mint, MintRepositories::Numbers(&[repository_id])).await?;
                 if answer.is_ok() {
-                    self.state().numbers.learn(&mint.scope, &[(repository.clone(), repository_id)]);
+                    self.shared.state().known.learn_numbers(&mint.scope, &[(repository.clone(), repository_id)]);
                 }
                 Ok(answer.map(|answer| Narrowed { token: answer.token, renamed: true }))
             }

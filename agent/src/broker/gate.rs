@@ -1,0 +1,85 @@
+//! The one check before a token is kept or handed out, and before a key is used; and the lock that closes it.
+
+use std::sync::Arc;
+
+use ghapp_protocol::error::WireError;
+use tracing::info;
+
+use super::explain;
+use super::shared::Shared;
+use super::state::State;
+use crate::config::Config;
+use crate::model::{App, StoreKind, TokenScope};
+
+impl State {
+    /// Whether a token of an App may be kept or handed out at this moment. Asked in the critical section in which that is done, behind
+    /// the last await: the agent may have been locked meanwhile, the App removed, or the exposed socket closed that the token is for.
+    pub(in crate::broker) fn admits(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
+        self.locking.open()?;
+        let is_open = scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id));
+        if is_open && self.config.knows(app) {
+            return Ok(());
+        }
+        Err(match scope.exposure {
+            Some(_) => explain::exposed::over(),
+            None => explain::unknown_app(app.name.as_str()),
+        })
+    }
+}
+
+impl Shared {
+    /// Refuses what needs a key while the agent is locked.
+    pub(in crate::broker) fn unlocked(&self) -> Result<(), WireError> {
+        self.state().locking.unlocked()
+    }
+
+    /// Notes that a token or a key is needed. Time that passed while the machine slept counts as well: the timer may be late.
+    pub(in crate::broker) fn needed(&self) {
+        self.lock_if_unused();
+        let now = self.now();
+        self.state().locking.needed(now);
+    }
+
+    /// Locks when no token or key has been needed for as long as the configuration says.
+    pub(in crate::broker) fn lock_if_unused(&self) {
+        let now = self.now();
+        let (is_locked, is_due) = {
+            let state = self.state();
+            (state.locking.is_locked(), state.locking.is_unused(state.config.current().agent.lock_after, now))
+        };
+        if is_locked {
+            // What was under way has used new connections since then.
+            self.github.reconnect();
+        } else if is_due {
+            self.lock_because("unused");
+        }
+    }
+
+    /// Locks without being asked by a client, and writes down why.
+    pub(in crate::broker) fn lock_because(&self, why: &str) {
+        let mut entry = self.own_entry("lock");
+        self.close(true);
+        why.clone_into(&mut entry.record.outcome);
+        info!(why, "locked");
+        self.write(entry);
+    }
+
+    /// Lets go of everything secret; of the tokens only if they are not about to be killed. Returns the configuration, which knows
+    /// their Apps, and the Apps that have no key any more.
+    pub(in crate::broker) fn close(&self, forget_tokens: bool) -> (Arc<Config>, Vec<String>) {
+        let config = {
+            let mut state = self.state();
+            state.lock(forget_tokens);
+            Arc::clone(state.config.current())
+        };
+        // After the flag: a login that saves a key behind this looks at the flag and takes it back.
+        let in_memory = |app: &&App| app.store == StoreKind::Memory;
+        let remembered = |app: &&App| app.key_places().any(|place| self.stores.remembers(&place.id));
+        let login_needed = config.apps.iter().filter(in_memory).filter(remembered);
+        let login_needed = login_needed.map(|app| app.name.to_string()).collect();
+        self.stores.forget();
+        // Idle connections keep buffers in which tokens and JWTs have been.
+        self.github.reconnect();
+        (config, login_needed)
+    }
+}

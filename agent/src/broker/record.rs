@@ -1,0 +1,73 @@
+//! One line of the audit log for each decision: begun with the question, written with the answer.
+
+use ghapp_protocol::message::Reply;
+use tracing::{debug, info};
+
+use super::shared::Shared;
+use crate::audit::Record;
+use crate::clock::Moment;
+use crate::model::Caller;
+
+/// The outcome of a question that was answered from the cache.
+pub(in crate::broker) const HIT: &str = "hit";
+
+/// A line that is being written. What becomes known on the way goes into its record.
+pub(in crate::broker) struct Entry {
+    pub(in crate::broker) record: Record,
+    started: Moment,
+}
+
+impl Entry {
+    /// When it was begun.
+    pub(in crate::broker) fn started(&self) -> Moment {
+        self.started
+    }
+}
+
+impl Shared {
+    /// Begins a line about what somebody asks.
+    pub(in crate::broker) fn entry(&self, call: &'static str, caller: &Caller) -> Entry {
+        let started = self.now();
+        let record = Record {
+            ts: jiff::Timestamp::from_second(started.wall).map(|ts| ts.to_string()).unwrap_or_default(),
+            call,
+            uid: caller.uid,
+            pid: caller.pid,
+            ..Record::default()
+        };
+        Entry { record, started }
+    }
+
+    /// Begins a line about what the agent does by itself.
+    pub(in crate::broker) fn own_entry(&self, call: &'static str) -> Entry {
+        self.entry(call, &Caller::default())
+    }
+
+    /// Writes down how a question ended: what the record says of its outcome, else what the answer is.
+    pub(in crate::broker) fn finish(&self, mut entry: Entry, reply: &Reply) {
+        if entry.record.outcome.is_empty() {
+            entry.record.outcome = match reply {
+                Reply::Error(error) => format!("error {}", error.code.id()),
+                Reply::NoMatch {} => "no_match".to_owned(),
+                Reply::Erased { dropped: true } => "dropped".to_owned(),
+                Reply::Erased { dropped: false } => "not_ours".to_owned(),
+                _ => "ok".to_owned(),
+            };
+        }
+        self.write(entry);
+    }
+
+    /// Writes down a decision and how long it took.
+    pub(in crate::broker) fn write(&self, entry: Entry) {
+        let Entry { mut record, started } = entry;
+        let elapsed = self.now().boot.saturating_sub(started.boot);
+        record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        // The usual answer is not worth a line of the journal for each git command, and its line in the log is not waited for (`InUse`).
+        if record.outcome == HIT {
+            debug!(call = record.call, outcome = HIT, us = record.us, "decided");
+            return self.audit.record_later(record);
+        }
+        info!(call = record.call, outcome = %record.outcome, us = record.us, "decided");
+        self.audit.record(record);
+    }
+}

@@ -1,0 +1,81 @@
+//! A token that is needed, and the mint that follows from it.
+
+use std::time::Duration;
+
+use ghapp_protocol::remote::{Owner, RepositoryName};
+
+use crate::model::{App, Caller, ExposureId, Installation, InstallationId, Permissions, RepositorySet, TokenScope};
+use crate::token::Successor;
+
+/// A token that is needed.
+pub(in crate::broker) struct Wanted<'a> {
+    pub(in crate::broker) app: &'a App,
+    pub(in crate::broker) owner: &'a Owner,
+    pub(in crate::broker) installation: Installation,
+    pub(in crate::broker) pinned: Option<InstallationId>,
+    pub(in crate::broker) repositories: RepositorySet,
+    pub(in crate::broker) permissions: Permissions,
+    /// The exposed socket that it is given out over.
+    pub(in crate::broker) exposure: Option<ExposureId>,
+    /// The repository that git is about to use the token for.
+    pub(in crate::broker) for_git: Option<RepositoryName>,
+    pub(in crate::broker) min_ttl: Duration,
+}
+
+impl Wanted<'_> {
+    /// What its token reaches and may do.
+    pub(super) fn scope(&self) -> TokenScope {
+        TokenScope {
+            app: self.app.name.clone(),
+            host: self.app.host.clone(),
+            installation: self.installation.id,
+            repositories: self.repositories.clone(),
+            permissions: self.permissions.clone(),
+            exposure: self.exposure.clone(),
+        }
+    }
+
+    /// The mint for it; `ahead` if there is a token that is to be replaced.
+    pub(super) fn mint(self, scope: TokenScope, ahead: bool) -> Mint {
+        let Self { app, owner, installation, pinned, for_git, min_ttl, .. } = self;
+        Mint { app: app.clone(), owner: owner.clone(), installation, pinned, scope, min_ttl, for_git, ahead }
+    }
+}
+
+/// What makes two mints the same mint. A caller that needs a longer life cannot share a flight with one that needs less.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct MintKey {
+    scope: TokenScope,
+    min_ttl: Duration,
+}
+
+/// A mint that is needed.
+pub(super) struct Mint {
+    pub(super) app: App,
+    pub(super) owner: Owner,
+    pub(super) installation: Installation,
+    /// The one installation that the configuration names, if it names one.
+    pub(super) pinned: Option<InstallationId>,
+    pub(super) scope: TokenScope,
+    pub(super) min_ttl: Duration,
+    /// The repository that git is about to use the token for; none when it is not for git.
+    pub(super) for_git: Option<RepositoryName>,
+    /// Mint although there is a token: it is replaced ahead of its end.
+    pub(super) ahead: bool,
+}
+
+impl Mint {
+    /// What makes it the same as another one.
+    pub(super) fn key(&self) -> MintKey {
+        MintKey { scope: self.scope.clone(), min_ttl: self.min_ttl }
+    }
+
+    /// What the next mint for its scope needs, for whom this one is.
+    pub(super) fn successor(&self, caller: &Caller) -> Successor {
+        // Both say the same, and the installation's name is there for all of its tokens.
+        let account = self.installation.account.as_ref();
+        let owner = account.filter(|account| account.as_str() == self.owner.as_str()).unwrap_or(&self.owner).clone();
+        let (pinned, min_ttl, for_git) = (self.pinned, self.min_ttl, self.for_git.clone());
+        Successor { owner, pinned, min_ttl, for_git, caller: caller.clone() }
+    }
+}
