@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Record;
+use super::record::Record;
 
 /// Decisions that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out.
 const ROOM: usize = 4096;
