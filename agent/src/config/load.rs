@@ -11,8 +11,8 @@ use ghapp_protocol::remote::{Host, RepositoryName};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::configuration::{Config, Settings};
 use super::position::{line_and_column, nearest};
-use super::{Config, Settings};
 use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
     shell_word,
