@@ -1,11 +1,11 @@
-//! An App's private key and the two names it has.
+//! An App's private key, the two names it has, and where it is kept.
 
 use std::fmt;
 
 use ghapp_protocol::remote::Host;
 use zeroize::Zeroizing;
 
-use super::{AppName, Issuer, StoreKind};
+use super::{AppName, Issuer};
 
 /// An RSA private key in PKCS#1 DER form, wiped when dropped.
 ///
@@ -74,6 +74,52 @@ pub struct KeyId {
     pub issuer: Issuer,
     /// The key.
     pub fingerprint: Fingerprint,
+}
+
+/// Where an App's private key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    /// The keyring of the operating system.
+    Keyring,
+    /// The user's persistent keyring in the Linux kernel, until the machine is switched off or nobody needs it for some days.
+    Keyutils,
+    /// A file that a passphrase protects; once it is opened the key is in the agent's memory, until that is locked.
+    EncryptedFile,
+    /// A credential that the service manager hands to the agent. It is read and never written.
+    CredentialsDir,
+    /// The agent's memory, until it ends.
+    Memory,
+}
+
+impl StoreKind {
+    /// All of them. The first is what a login takes when it is told nothing.
+    const ALL: [Self; 5] = [Self::Keyring, Self::Keyutils, Self::EncryptedFile, Self::CredentialsDir, Self::Memory];
+    /// All of them, as they are written in the configuration.
+    pub const NAMES: [&str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
+
+    /// Reads the name that the configuration uses.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The name that the configuration uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::Keyutils => "keyutils",
+            Self::EncryptedFile => "encrypted-file",
+            Self::CredentialsDir => "credentials-dir",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// Where a key is kept.

@@ -3,6 +3,7 @@
 mod api_url;
 mod app;
 mod app_jwt;
+mod app_name;
 mod caller;
 mod exposure;
 mod first_login;
@@ -16,13 +17,14 @@ mod shell_word;
 mod token;
 
 pub use api_url::{ApiUrl, ApiUrlError};
-pub use app::{App, AppName, Issuer, NameError, StoreKind};
+pub use app::App;
 pub use app_jwt::AppJwt;
+pub use app_name::{AppName, Issuer, NameError};
 pub use caller::Caller;
 pub use exposure::{Exposure, ExposureId, Terms};
 pub use first_login::first_login;
 pub use installation::{Installation, InstallationId, RepositorySelection};
-pub use key::{Fingerprint, KeyId, KeyPlace, PrivateKey};
+pub use key::{Fingerprint, KeyId, KeyPlace, PrivateKey, StoreKind};
 pub use manifest_code::ManifestCode;
 pub use permissions::{Level, Permissions, PermissionsError};
 pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};
