@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::model::AppName;
 use crate::regular_file;
 

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use super::{StoreError, stored_form};
+use super::error::StoreError;
+use super::stored_form;
 use crate::model::{KeyId, PrivateKey};
 use crate::{private_directory, regular_file};
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{BlockingStore, StoreError, os, stored_form};
+use super::blocking_store::BlockingStore;
+use super::error::StoreError;
+use super::{os, stored_form};
 use crate::model::PrivateKey;
 
 /// The service name of our entries.

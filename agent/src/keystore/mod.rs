@@ -4,8 +4,10 @@
 //! Calls to a store block, may wait for a person at a prompt, and have no time limit of their own. They run on a thread of
 //! their own (`worker`) and are given up after a deadline; the agent goes on and can always end.
 
+mod blocking_store;
 mod credentials;
 mod encrypted_file;
+mod error;
 mod kernel;
 mod keyring;
 mod os;
@@ -26,11 +28,15 @@ use zeroize::Zeroizing;
 
 use crate::memory;
 use crate::model::{AppName, KeyId, KeyPlace, PrivateKey, StoreKind};
+use blocking_store::BlockingStore;
 use credentials::Credentials;
 use encrypted_file::KeyFiles;
 use kernel::Kernel;
 use keyring::Keyring;
 use worker::Worker;
+
+pub use blocking_store::Saved;
+pub use error::StoreError;
 
 /// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -39,46 +45,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
 /// How long `status` waits to learn whether there is a keyring.
 const STATE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Why a key store did not do what it was asked. Four states that need four different remedies, and some that are rare.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// There is no session bus, so no keyring can be reached.
-    #[error("no D-Bus session bus")]
-    NoBus,
-    /// There is no such store here.
-    #[error("the store is missing: {0}")]
-    Missing(String),
-    /// It is locked and nobody unlocked it.
-    #[error("the store is locked")]
-    Locked,
-    /// It is open and has no such key.
-    #[error("the store has no such key")]
-    NoEntry,
-    /// It did not answer in time.
-    #[error("the store did not answer in time")]
-    Silent,
-    /// It answered with a refusal or with something that is no key of ours.
-    #[error("the store refused: {0}")]
-    Refused(String),
-    /// It needs a passphrase to keep a key.
-    #[error("a passphrase is needed")]
-    NoPassphrase,
-    /// It was given another passphrase than its own.
-    #[error("that is not its passphrase")]
-    WrongPassphrase,
-}
-
-/// How a key came to be in its store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Saved {
-    /// It was put there now.
-    Now,
-    /// It had been there before.
-    WasThere,
-    /// It took the place of this file, which is encrypted.
-    InPlaceOf(Vec<u8>),
-}
 
 /// A key as it was found.
 #[derive(Debug)]
@@ -96,26 +62,6 @@ pub(crate) struct Directories {
     pub key_files: PathBuf,
     /// Of the service manager's credentials.
     pub credentials: Option<PathBuf>,
-}
-
-/// A store whose calls block, on the thread of its [`Worker`].
-trait BlockingStore: Default + 'static {
-    fn load(&mut self, name: &str) -> Result<PrivateKey, StoreError>;
-    fn put(&mut self, name: &str, key: &PrivateKey) -> Result<(), StoreError>;
-    /// False when there was none.
-    fn delete(&mut self, name: &str) -> Result<bool, StoreError>;
-
-    /// Saves a key, unless it is there already.
-    fn save(&mut self, name: &str, key: &PrivateKey) -> Result<Saved, StoreError> {
-        match self.load(name) {
-            Ok(there) if there == *key => return Ok(Saved::WasThere),
-            // Nothing, something else, or something damaged: it is replaced.
-            Ok(_) | Err(StoreError::NoEntry | StoreError::Refused(_)) => {}
-            Err(error) => return Err(error),
-        }
-        self.put(name, key)?;
-        Ok(Saved::Now)
-    }
 }
 
 /// All key stores of an agent.

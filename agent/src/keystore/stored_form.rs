@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::model::PrivateKey;
 
 /// What a store can hold.

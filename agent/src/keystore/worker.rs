@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::memory;
 
 /// Most threads that may hang in a store at once. Beyond that it is taken for dead until one comes back.

@@ -12,7 +12,9 @@
 use linux_keyutils::{Key, KeyError, KeyRing, KeyRingIdentifier};
 use zeroize::Zeroizing;
 
-use crate::keystore::{BlockingStore, StoreError, stored_form};
+use crate::keystore::blocking_store::BlockingStore;
+use crate::keystore::error::StoreError;
+use crate::keystore::stored_form;
 use crate::model::PrivateKey;
 
 /// What our keys are called, before their own name.

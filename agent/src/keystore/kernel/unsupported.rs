@@ -1,6 +1,7 @@
 //! Systems without the Linux kernel.
 
-use crate::keystore::{BlockingStore, StoreError};
+use crate::keystore::blocking_store::BlockingStore;
+use crate::keystore::error::StoreError;
 use crate::model::PrivateKey;
 
 /// Nothing.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyring_core::CredentialStore;
 use zbus_secret_service_keyring_store::Store;
 
-use crate::keystore::StoreError;
+use crate::keystore::error::StoreError;
 
 /// What `status` calls it.
 pub(crate) const KIND: &str = "secret-service";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apple_native_keyring_store::keychain::Store;
 use keyring_core::CredentialStore;
 
-use crate::keystore::StoreError;
+use crate::keystore::error::StoreError;
 
 /// What `status` calls it.
 pub(crate) const KIND: &str = "keychain";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keyring_core::CredentialStore;
 
-use crate::keystore::StoreError;
+use crate::keystore::error::StoreError;
 
 /// What `status` calls it.
 pub(crate) const KIND: &str = "none";

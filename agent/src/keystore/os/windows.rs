@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyring_core::CredentialStore;
 use windows_native_keyring_store::Store;
 
-use crate::keystore::StoreError;
+use crate::keystore::error::StoreError;
 
 /// What `status` calls it.
 pub(crate) const KIND: &str = "wincred";
