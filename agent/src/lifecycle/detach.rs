@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::start::READY_LINE;
 
-use super::{StartupError, ready};
+use super::error::StartupError;
+use super::ready;
 
 /// The option by which [`detach`] starts the process that stays.
 const DETACHED_OPTION: &str = "--detached";

@@ -2,6 +2,7 @@
 
 mod activation;
 mod detach;
+mod error;
 mod listener;
 mod patron;
 mod ready;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint, EndpointError};
+use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint};
 use interprocess::local_socket::tokio::Listener;
 use listener::Standing;
 use patron::Patron;
@@ -25,69 +26,18 @@ use tracing::{info, warn};
 use crate::audit::Audit;
 use crate::broker::{Broker, Listening, Need, git};
 use crate::clock::SystemClock;
-use crate::config::{self, PathsError};
+use crate::config;
 use crate::keystore::{Directories, KeyStores};
 use crate::memory;
 
 pub use detach::{Outcome, detach, leave_session, tell_failure, tell_misplaced};
+pub use error::StartupError;
+pub use ready::Start;
 
 /// How often the agent looks whether it has been unused for long enough to lock or to end, and whether its socket is still its own.
 /// One that was removed by mistake is made again: the agent may hold keys that are nowhere else. An agent whose whole place is gone,
 /// at logout for example, has no clients any more and leaves.
 const DISPLACED_CHECK: Duration = Duration::from_secs(5);
-
-/// How the agent was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// By a person or a service manager: it stays in the foreground and logs to standard error.
-    Foreground,
-    /// By [`detach()`]: nothing of the starter's is left, and it says on standard output when it is ready.
-    Detached,
-}
-
-/// Why an agent did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartupError {
-    /// Another one serves the endpoint.
-    #[error("an agent is running already at {0}")]
-    AlreadyRunning(Endpoint),
-    /// Another one has the endpoint and cannot be reached there.
-    #[error("an agent has {0} and does not listen there; it is about to end, or makes its socket again: try once more")]
-    NotListening(Endpoint),
-    /// There is no safe place for the socket.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// There is no place for the configuration or the audit log.
-    #[error(transparent)]
-    Paths(#[from] PathsError),
-    /// The audit log cannot be opened. There is no agent without one.
-    #[error("cannot open the audit log {}: {source}", path.display())]
-    Audit {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The socket cannot be made.
-    #[error("cannot listen at {endpoint}: {source}")]
-    Listen {
-        /// The place.
-        endpoint: Endpoint,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The process for whose sake it was to run has ended, or cannot be watched.
-    #[error("cannot watch process {pid}: {source}")]
-    Patron {
-        /// The process.
-        pid: u32,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// What the service manager handed over is no socket for us.
-    #[error("cannot use the socket of the service manager: {0}")]
-    Activation(std::io::Error),
-}
 
 /// Runs an agent until it is told to stop.
 ///
@@ -128,7 +78,7 @@ where
     if broker.locks_with_screen() {
         screen_lock::watch(Arc::clone(&broker));
     }
-    let listener::Bound { listener, place } = bound;
+    let (listener, place) = bound;
     let mut place = place.publish().map_err(listen)?;
     info!(%endpoint, started_by, "listening");
     ready::tell(start);

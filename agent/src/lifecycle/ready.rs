@@ -4,7 +4,16 @@ use std::io::{self, Write};
 
 use ghapp_protocol::start::{FAILED_PREFIX, READY_LINE};
 
-use super::{Start, StartupError};
+use super::error::StartupError;
+
+/// How the agent was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// By a person or a service manager: it stays in the foreground and logs to standard error.
+    Foreground,
+    /// By [`super::detach()`]: nothing of the starter's is left, and it says on standard output when it is ready.
+    Detached,
+}
 
 /// Tells that the agent listens.
 pub(super) fn tell(start: Start) {

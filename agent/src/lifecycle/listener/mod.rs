@@ -6,6 +6,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod standing;
 
 use std::time::Duration;
 
@@ -13,35 +14,18 @@ use ghapp_protocol::endpoint::{self, Endpoint};
 use interprocess::local_socket::tokio::Listener;
 use tokio::time::timeout;
 
-use super::StartupError;
 use super::activation::Activated;
+use super::error::StartupError;
 
 pub(super) use platform::Place;
+pub(super) use standing::Standing;
 
 /// How long to wait for an agent that holds the place and does not listen there. It finishes what is under way and ends, or
 /// makes its socket again. Less than the time that clients give a start.
 const HANDOVER: Duration = Duration::from_secs(4);
 
-/// A listener and its place.
-pub(super) struct Bound {
-    pub(super) listener: Listener,
-    pub(super) place: Place,
-}
-
-/// What became of a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "a pipe is no file that somebody could remove"))]
-pub(super) enum Standing {
-    /// Clients find us there.
-    Ours,
-    /// Somebody removed the socket, or put something else there. We hold the lock, so it was no agent.
-    Unmarked,
-    /// The lock's file is gone as well, with the whole directory, at logout for example; or a service manager listens there now.
-    Lost,
-}
-
-/// Takes the place. The lock is held until the agent ends, however it ends; so there are never two.
-pub(super) async fn bind(endpoint: &Endpoint, activated: Option<Activated>) -> Result<Bound, StartupError> {
+/// Takes the place and makes the listener. The lock is held until the agent ends, however it ends; so there are never two.
+pub(super) async fn bind(endpoint: &Endpoint, activated: Option<Activated>) -> Result<(Listener, Place), StartupError> {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     endpoint.prepare()?;
     let lock = endpoint::open_lock(&endpoint.run_lock()).map_err(listen)?;

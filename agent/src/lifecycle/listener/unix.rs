@@ -11,9 +11,9 @@ use ghapp_protocol::endpoint::Endpoint;
 use interprocess::local_socket::tokio::Listener;
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixListener;
 
-use super::super::StartupError;
 use super::super::activation::Activated;
-use super::{Bound, Standing};
+use super::super::error::StartupError;
+use super::standing::Standing;
 use crate::socket_file::{self, Hidden, listen_hidden, number_of};
 
 /// The socket file.
@@ -34,13 +34,17 @@ enum State {
     Foreign,
 }
 
-pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File) -> Result<Bound, StartupError> {
+pub(super) fn bind(
+    endpoint: &Endpoint,
+    activated: Option<Activated>,
+    lock: File,
+) -> Result<(Listener, Place), StartupError> {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     let path = endpoint.path().to_owned();
     if let Some(listener) = activated {
         let listener = UnixListener::try_from(OwnedFd::from(listener)).map_err(listen)?;
         let place = Place { path, state: State::Foreign, lock_path: endpoint.run_lock(), lock };
-        return Ok(Bound { listener: listener.into(), place });
+        return Ok((listener.into(), place));
     }
     // Nobody has the lock, so nobody of ours listens there; but a service manager may, and its socket is left alone.
     if is_listening(endpoint) {
@@ -48,7 +52,7 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
     }
     let (listener, hidden) = listen_hidden(&path).map_err(listen)?;
     let place = Place { path, state: State::Hidden(hidden), lock_path: endpoint.run_lock(), lock };
-    Ok(Bound { listener, place })
+    Ok((listener, place))
 }
 
 /// Whether somebody listens there.

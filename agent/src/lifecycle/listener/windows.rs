@@ -11,9 +11,9 @@ use interprocess::os::windows::local_socket::ListenerOptionsExt;
 use interprocess::os::windows::security_descriptor::SecurityDescriptor;
 use widestring::u16cstr;
 
-use super::super::StartupError;
 use super::super::activation::Activated;
-use super::{Bound, Standing};
+use super::super::error::StartupError;
+use super::standing::Standing;
 
 /// The pipe. It disappears with the process.
 pub(in super::super) struct Place {
@@ -21,7 +21,11 @@ pub(in super::super) struct Place {
     lock: File,
 }
 
-pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File) -> Result<Bound, StartupError> {
+pub(super) fn bind(
+    endpoint: &Endpoint,
+    activated: Option<Activated>,
+    lock: File,
+) -> Result<(Listener, Place), StartupError> {
     if let Some(activated) = activated {
         match activated {}
     }
@@ -32,7 +36,7 @@ pub(super) fn bind(endpoint: &Endpoint, activated: Option<Activated>, lock: File
         ListenerOptions::new().name(name).security_descriptor(owner_only).create_tokio()
     };
     let listener = create().map_err(|source| StartupError::Listen { endpoint: endpoint.clone(), source })?;
-    Ok(Bound { listener, place: Place { lock } })
+    Ok((listener, Place { lock }))
 }
 
 /// Whether an agent listens there.
