@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
-use super::{Service, dispatch, peer};
+use super::service::Service;
+use super::{dispatch, peer};
 use crate::model::Exposure;
 
 /// How long a client may take to send its request. It has it ready when it connects.

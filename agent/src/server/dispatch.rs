@@ -9,7 +9,8 @@ use ghapp_protocol::message::{Call, GuestCall, PERSON_ANSWER, Reply, Request, Re
 use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
-use super::{Service, exposed};
+use super::exposed;
+use super::service::Service;
 use crate::broker::{apps, git, lock, telling};
 use crate::model::{Caller, Exposure};
 
@@ -82,7 +83,7 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         Call::Expose(call) => {
             let (service, caller) = (service.clone(), caller.clone());
             whole(PERSON_ANSWER, "see later: ghapp agent exposed", async move {
-                exposed::open(*call, &caller, &service).await
+                exposed::open(*call, &caller, &service.broker, &service.listening, &service.doors).await
             })
             .await
         }

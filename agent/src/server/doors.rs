@@ -7,8 +7,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 use tracing::warn;
 
+use super::connection;
 use super::exposed::Door;
-use super::{ACCEPT_PAUSE, Service, connection};
+use super::service::{ACCEPT_PAUSE, Service};
 use crate::broker::git;
 use crate::model::Exposure;
 

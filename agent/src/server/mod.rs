@@ -5,6 +5,7 @@ mod dispatch;
 mod doors;
 mod exposed;
 mod peer;
+mod service;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,29 +18,14 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::broker::{Broker, Listening, git};
+use service::{ACCEPT_PAUSE, Service};
 
 /// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
 const MAX_CONNECTIONS: u32 = 64;
 /// Connections over all exposed sockets that are served at once, of the same 64: the agent's own user always has the others.
 const MAX_GUESTS: usize = 32;
-/// Pause after the system refused a connection (no file descriptor left): without it the loop would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long requests that are under way may take to finish when the agent stops.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// What a connection needs.
-#[derive(Clone)]
-pub(crate) struct Service {
-    pub(crate) broker: Arc<Broker>,
-    pub(crate) listening: Arc<Listening>,
-    pub(crate) stop: watch::Sender<bool>,
-    /// A place among the connections that are served at once.
-    permits: Arc<Semaphore>,
-    /// A place among those over exposed sockets.
-    guests: Arc<Semaphore>,
-    /// Where exposed sockets are served; there are never more than the broker admits.
-    doors: mpsc::UnboundedSender<exposed::Door>,
-}
 
 /// Serves until `stop` turns true, then lets what is under way finish.
 ///

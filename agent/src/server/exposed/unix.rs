@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint};
 use interprocess::local_socket::tokio::Listener;
 
-use super::DoorError;
+use super::error::DoorError;
 use crate::model::Exposure;
 use crate::socket_file;
 

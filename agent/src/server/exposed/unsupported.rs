@@ -2,7 +2,7 @@
 
 use interprocess::local_socket::tokio::Listener;
 
-use super::DoorError;
+use super::error::DoorError;
 use crate::model::Exposure;
 
 /// There is none.
