@@ -1,10 +1,9 @@
-//! What is said about exposed sockets, and what may be said over one.
+//! What is said about exposed sockets.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Erase, Get};
 use crate::remote::{Host, Owner, RepositoryName};
 
 /// Opens a further socket with a rule that never changes.
@@ -84,49 +83,6 @@ pub struct Unexposed {
     /// Tokens that were given out over it and live on until their hour is over.
     #[serde(default)]
     pub left_alive: usize,
-}
-
-/// What a client of an exposed socket may want. There is nothing else, so nothing else can be answered.
-#[derive(Debug, PartialEq, Eq)]
-pub enum GuestCall {
-    /// A token for git.
-    Get(Get),
-    /// git met a 401 with this token.
-    Erase(Erase),
-}
-
-impl GuestCall {
-    /// What is left of a call over an exposed socket. Every call is named here, so that one that is new does not compile until
-    /// somebody has decided about it; the answer is no.
-    pub fn of(call: Call) -> Option<Self> {
-        match call {
-            Call::Get(get) => Some(Self::Get(get)),
-            Call::Erase(erase) => Some(Self::Erase(erase)),
-            Call::Status {}
-            | Call::Stop(_)
-            | Call::Reload {}
-            | Call::Login(_)
-            | Call::CreateApp(_)
-            | Call::Logout(_)
-            | Call::Token(_)
-            | Call::Which(_)
-            | Call::Leases { .. }
-            | Call::Revoke(_)
-            | Call::Installations(_)
-            | Call::Repositories(_)
-            | Call::Identity(_)
-            | Call::Lock(_)
-            | Call::Unlock(_)
-            | Call::Examine(_)
-            | Call::Expose(_)
-            | Call::Unexpose(_)
-            | Call::Exposed { .. }
-            | Call::Keys(_)
-            | Call::AddKey(_)
-            | Call::RemoveKey(_)
-            | Call::Unknown => None,
-        }
-    }
 }
 
 /// The name of an exposed socket: for people, for the audit log, and for a directory.

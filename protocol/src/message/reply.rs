@@ -222,7 +222,7 @@ pub struct Status {
     /// How many tokens are alive.
     pub leases: usize,
     /// How many sockets are exposed.
-    #[serde(default, skip_serializing_if = "super::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub exposed: usize,
     /// What went wrong with the configuration, if it did; the agent then serves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,4 +317,10 @@ pub struct Identity {
     pub email: String,
     /// The number of the bot's user, which is not that of the App.
     pub user_id: u64,
+}
+
+/// Keeps a frozen message as it was while there is nothing to add.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
