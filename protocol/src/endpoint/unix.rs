@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use super::EndpointError;
+use super::error::EndpointError;
 
 /// Directory and file below the runtime directory. Packagers' units name the same place.
 const RELATIVE: &str = "ghapp/agent.sock";

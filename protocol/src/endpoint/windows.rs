@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt;
 
-use super::EndpointError;
+use super::error::EndpointError;
 
 /// Where pipes of this machine live.
 const PIPES: &str = r"\\.\pipe\";
