@@ -9,7 +9,8 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use zeroize::Zeroizing;
 
-use super::{CONNECT_TIMEOUT, ClientError, Deadline};
+use super::deadline::{CONNECT_TIMEOUT, Deadline};
+use super::error::ClientError;
 use crate::frame;
 
 /// Room for an answer to git, with a token of 520 characters and what stands around it.

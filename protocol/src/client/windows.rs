@@ -8,7 +8,8 @@ use interprocess::local_socket::prelude::*;
 use interprocess::local_socket::{GenericFilePath, Stream};
 use zeroize::Zeroizing;
 
-use super::{ClientError, Deadline};
+use super::deadline::Deadline;
+use super::error::ClientError;
 use crate::frame;
 
 pub(super) fn exchange(
