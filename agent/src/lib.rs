@@ -36,7 +36,6 @@ mod lifecycle;
 mod lineage;
 mod memory;
 pub mod model;
-mod numbers;
 mod patience;
 mod policy;
 mod private_directory;

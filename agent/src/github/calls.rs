@@ -21,7 +21,7 @@ pub(crate) enum MintRepositories<'a> {
     /// These; at least one.
     Names(&'a [RepositoryName]),
     /// These, whatever they are called now; at least one.
-    Numbers(&'a [u64]),
+    Ids(&'a [u64]),
     /// All of the installation.
     Installation,
 }
@@ -31,9 +31,9 @@ pub(crate) enum MintRepositories<'a> {
 pub(crate) enum RepositoryInstallation {
     /// This one does.
     Covered(Box<Installation>),
-    /// The repository is called differently now; only its number is sure.
+    /// The repository is called differently now; only its id is sure.
     Moved {
-        /// GitHub's number for the repository.
+        /// GitHub's id of the repository.
         repository_id: u64,
     },
     /// None that we may see does.
@@ -82,7 +82,7 @@ impl GitHub {
         Err(GitHubError::Garbled("more than 100 pages of installations"))
     }
 
-    /// One installation by its number. `None` is GitHub's word that the App has no such one.
+    /// One installation by its id. `None` is GitHub's word that the App has no such one.
     pub(crate) async fn installation(
         &self,
         app: &App,
@@ -136,7 +136,7 @@ impl GitHub {
         }
     }
 
-    /// The installation that covers a repository, by GitHub's number for it: where a lookup by an old name is sent on to.
+    /// The installation that covers a repository, by GitHub's id of it: where a lookup by an old name is sent on to.
     pub(crate) async fn installation_of_repository_id(
         &self,
         app: &App,
@@ -156,11 +156,11 @@ impl GitHub {
         permissions: &Permissions,
     ) -> Result<MintAnswer, GitHubError> {
         let (names, repository_ids) = match repositories {
-            MintRepositories::Names([]) | MintRepositories::Numbers([]) => {
+            MintRepositories::Names([]) | MintRepositories::Ids([]) => {
                 return Err(GitHubError::Garbled("a mint for no repository"));
             }
             MintRepositories::Names(names) => (Some(names.iter().map(RepositoryName::as_str).collect()), None),
-            MintRepositories::Numbers(numbers) => (None, Some(numbers)),
+            MintRepositories::Ids(ids) => (None, Some(ids)),
             MintRepositories::Installation => (None, None),
         };
         let body = MintBody { repositories: names, repository_ids, permissions: permissions.to_map() };
@@ -245,7 +245,7 @@ fn next_page(answer: &Answer, app: &App) -> Option<String> {
     path.starts_with('/').then(|| path.to_owned())
 }
 
-/// The repository's number in `Location: API/repositories/ID/...`. Only below the same API.
+/// The repository's id in `Location: API/repositories/ID/...`. Only below the same API.
 fn moved_to(answer: &Answer, app: &App) -> Option<u64> {
     let location = answer.headers.get(LOCATION)?.to_str().ok()?;
     let path = location.strip_prefix(app.api_url.as_str()).unwrap_or(location);

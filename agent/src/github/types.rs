@@ -156,7 +156,7 @@ impl RawPage {
 /// A repository that a token reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedRepository {
-    /// GitHub's number for it.
+    /// GitHub's id of it.
     pub id: u64,
     /// What it is called.
     pub name: FullName,
@@ -169,7 +169,7 @@ pub(crate) struct ListedRepository {
 /// A user, which may be an App's bot.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct User {
-    /// Its number.
+    /// Its id.
     pub id: u64,
     /// Its name.
     pub login: String,
@@ -179,7 +179,7 @@ pub(crate) struct User {
 pub(crate) struct MintAnswer {
     /// The token.
     pub token: InstallationToken,
-    /// Names and numbers; empty for a whole installation.
+    /// Names and ids; empty for a whole installation.
     pub repositories: Vec<(RepositoryName, u64)>,
 }
 

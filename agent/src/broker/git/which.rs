@@ -130,7 +130,7 @@ async fn follow(
         return Err(explain::suspended(app, &installation, since));
     }
     let includes = found.installation.is_some_and(|found| found.id == installation.id);
-    // A mint can name a renamed repository by its number; a list of several has only their names.
+    // A mint can name a renamed repository by its id; a list of several has only their names.
     if !includes || (found.renamed && matches!(scope.repositories, RepositorySet::Named(_))) {
         let scope = TokenScope { repositories: RepositorySet::One(name.repository.clone()), ..scope };
         return Err(explain::not_covered(app, &name.owner, &scope, &installation));

@@ -5,16 +5,16 @@ use ghapp_protocol::remote::{Owner, RepositoryName};
 
 use super::refusals::Refusals;
 use crate::clock::Moment;
+use crate::installation::RepositoryIds;
 use crate::installation::{Installations, Remembered};
 use crate::model::{AppName, Installation, TokenScope};
-use crate::numbers::Numbers;
 
 /// What GitHub said about installations and repositories.
 #[derive(Default)]
 pub(in crate::broker) struct Known {
     installations: Installations,
-    /// The numbers of repositories.
-    numbers: Numbers,
+    /// The ids of repositories.
+    repository_ids: RepositoryIds,
     /// Repositories that GitHub just said are not part of an installation.
     refusals: Refusals,
 }
@@ -74,19 +74,23 @@ impl Known {
         }
     }
 
-    /// The numbers of a scope's repositories, if all are known.
-    pub(in crate::broker) fn numbers_of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
-        self.numbers.of(scope)
+    /// The ids of a scope's repositories, if all are known.
+    pub(in crate::broker) fn repository_ids_of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
+        self.repository_ids.of(scope)
     }
 
-    /// GitHub told the numbers of a scope's repositories.
-    pub(in crate::broker) fn learn_numbers(&mut self, scope: &TokenScope, repositories: &[(RepositoryName, u64)]) {
-        self.numbers.learn(scope, repositories);
+    /// GitHub told the ids of a scope's repositories.
+    pub(in crate::broker) fn learn_repository_ids(
+        &mut self,
+        scope: &TokenScope,
+        repositories: &[(RepositoryName, u64)],
+    ) {
+        self.repository_ids.learn(scope, repositories);
     }
 
-    /// The numbers of a scope's repositories lead elsewhere now.
-    pub(in crate::broker) fn forget_numbers(&mut self, scope: &TokenScope) {
-        self.numbers.forget(scope);
+    /// The ids of a scope's repositories lead elsewhere now.
+    pub(in crate::broker) fn forget_repository_ids(&mut self, scope: &TokenScope) {
+        self.repository_ids.forget(scope);
     }
 
     /// Why GitHub refused a scope just now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::github::{ListedRepository, User};
 use crate::model::{AppName, InstallationId};
 
-/// All that an installation reaches, in the order of GitHub's numbers.
+/// All that an installation reaches, in the order of their ids.
 pub(in crate::broker) type Reached = Arc<[ListedRepository]>;
 
 /// What people asked GitHub about.

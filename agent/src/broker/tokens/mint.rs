@@ -46,7 +46,7 @@ impl Tokens {
         }
         let program = lineage::describe(caller);
         let narrowed = match self.ask_for_token(&mint, caller).await? {
-            // The App was uninstalled, perhaps installed anew under another number: look once more, mint once more.
+            // The App was uninstalled, perhaps installed anew under another id: look once more, mint once more.
             Err(GitHubError::NotFound) => {
                 self.shared.state().known.forget_owner(&mint.app.name, &mint.owner);
                 let found = self.installation_of(&mint.app, &mint.owner, mint.pinned).await?;

@@ -1,4 +1,4 @@
-//! One token for one set of repositories: by their numbers when those are known, else by their names, and after a rename.
+//! One token for one set of repositories: by their ids when those are known, else by their names, and after a rename.
 
 use std::sync::Arc;
 
@@ -35,19 +35,19 @@ impl Tokens {
         let Some(names) = mint.scope.repositories.names() else {
             return Ok(self.mint_for(mint, MintRepositories::Installation).await?.map(Narrowed::of));
         };
-        let numbers = self.shared.state().known.numbers_of(&mint.scope);
-        if let Some(numbers) = numbers {
-            match self.mint_for(mint, MintRepositories::Numbers(&numbers)).await? {
+        let ids = self.shared.state().known.repository_ids_of(&mint.scope);
+        if let Some(ids) = ids {
+            match self.mint_for(mint, MintRepositories::Ids(&ids)).await? {
                 Ok(answer) if is_called(&answer, names) => return Ok(Ok(Narrowed::of(answer))),
                 Ok(answer) => return self.settle_names(mint, names, answer, caller).await,
                 // The App lost one of them, or it was deleted and made anew.
-                Err(GitHubError::RepositoryNotIncluded) => self.shared.state().known.forget_numbers(&mint.scope),
+                Err(GitHubError::RepositoryNotIncluded) => self.shared.state().known.forget_repository_ids(&mint.scope),
                 Err(error) => return Ok(Err(error)),
             }
         }
         match self.mint_for(mint, MintRepositories::Names(names)).await? {
             Ok(answer) => {
-                self.shared.state().known.learn_numbers(&mint.scope, &answer.repositories);
+                self.shared.state().known.learn_repository_ids(&mint.scope, &answer.repositories);
                 Ok(Ok(Narrowed::of(answer)))
             }
             Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(mint).await,
@@ -55,13 +55,13 @@ impl Tokens {
         }
     }
 
-    /// A token by numbers whose repositories are not called as they were. Whoever has the names now comes first, for names are
+    /// A token by ids whose repositories are not called as they were. Whoever has the names now comes first, for names are
     /// what git and the rules mean; if nobody has them, the renamed ones are meant.
     async fn settle_names(
         self: &Arc<Self>,
         mint: &Mint,
         names: &[RepositoryName],
-        by_number: MintAnswer,
+        by_id: MintAnswer,
         caller: &Caller,
     ) -> Outcome<Narrowed> {
         match self.mint_for(mint, MintRepositories::Names(names)).await? {
@@ -69,13 +69,13 @@ impl Tokens {
                 info!("an old name belongs to another repository now");
                 {
                     let mut state = self.shared.state();
-                    state.known.forget_numbers(&mint.scope);
-                    state.known.learn_numbers(&mint.scope, &answer.repositories);
+                    state.known.forget_repository_ids(&mint.scope);
+                    state.known.learn_repository_ids(&mint.scope, &answer.repositories);
                 }
-                self.kill_unlisted(&mint.app, &mint.scope, &by_number.token, caller).await;
+                self.kill_unlisted(&mint.app, &mint.scope, &by_id.token, caller).await;
                 Ok(Ok(Narrowed::of(answer)))
             }
-            Err(_) => Ok(Ok(Narrowed { token: by_number.token, renamed: true })),
+            Err(_) => Ok(Ok(Narrowed { token: by_id.token, renamed: true })),
         }
     }
 
@@ -124,7 +124,7 @@ impl Tokens {
     }
 
     /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
-    /// old name with its number, and the number can be minted for.
+    /// old name with its id, and the id can be minted for.
     async fn follow_rename(self: &Arc<Self>, mint: &Mint) -> Outcome<Narrowed> {
         let RepositorySet::One(repository) = &mint.scope.repositories else {
             return Ok(Err(GitHubError::RepositoryNotIncluded));
@@ -138,9 +138,9 @@ impl Tokens {
         match call.await? {
             Ok(RepositoryInstallation::Moved { repository_id }) => {
                 info!(%name, repository_id, "the repository was renamed");
-                let answer = self.mint_for(mint, MintRepositories::Numbers(&[repository_id])).await?;
+                let answer = self.mint_for(mint, MintRepositories::Ids(&[repository_id])).await?;
                 if answer.is_ok() {
-                    self.shared.state().known.learn_numbers(&mint.scope, &[(repository.clone(), repository_id)]);
+                    self.shared.state().known.learn_repository_ids(&mint.scope, &[(repository.clone(), repository_id)]);
                 }
                 Ok(answer.map(|answer| Narrowed { token: answer.token, renamed: true }))
             }

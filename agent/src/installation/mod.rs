@@ -2,6 +2,10 @@
 //!
 //! Absence is kept only when GitHub said so; an error is ignorance and is never kept.
 
+mod repository_ids;
+
+pub(crate) use repository_ids::RepositoryIds;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which number GitHub has given to which repository, as far as its answers told. A number stays when a repository is renamed.
+//! Which id GitHub has given to which repository, as far as its answers told. An id stays when a repository is renamed.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use ghapp_protocol::remote::{Host, RepositoryName};
 
 use crate::model::{InstallationId, TokenScope};
 
-/// Most repositories whose numbers are kept. They are learned again with the next mint, so the map is simply emptied.
+/// Most repositories whose ids are kept. They are learned again with the next mint, so the map is simply emptied.
 const MAX_KNOWN: usize = 20_000;
 
-/// The numbers that are known.
+/// The ids that are known.
 #[derive(Default)]
-pub(crate) struct Numbers {
+pub(crate) struct RepositoryIds {
     known: HashMap<(Host, InstallationId, RepositoryName), u64>,
 }
 
-impl Numbers {
+impl RepositoryIds {
     /// Remembers what repositories of a scope are called.
     pub(crate) fn learn<'a>(
         &mut self,
@@ -25,18 +25,18 @@ impl Numbers {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        for (name, number) in repositories {
-            self.known.insert(key(scope, name), *number);
+        for (name, id) in repositories {
+            self.known.insert(key(scope, name), *id);
         }
     }
 
-    /// The numbers of all repositories that a scope names; none unless each is known, and none for a whole installation.
+    /// The ids of all repositories that a scope names; none unless each is known, and none for a whole installation.
     pub(crate) fn of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
         let names = scope.repositories.names()?;
         names.iter().map(|name| self.known.get(&key(scope, name)).copied()).collect()
     }
 
-    /// Forgets the numbers of the repositories that a scope names.
+    /// Forgets the ids of the repositories that a scope names.
     pub(crate) fn forget(&mut self, scope: &TokenScope) {
         for name in scope.repositories.names().unwrap_or_default() {
             self.known.remove(&key(scope, name));
@@ -52,7 +52,7 @@ fn key(scope: &TokenScope, name: &RepositoryName) -> (Host, InstallationId, Repo
 mod tests {
     use ghapp_protocol::remote::{Host, RepositoryName};
 
-    use super::Numbers;
+    use super::RepositoryIds;
     use crate::model::{AppName, InstallationId, Permissions, RepositorySet, TokenScope};
 
     fn name(text: &str) -> RepositoryName {
@@ -72,16 +72,16 @@ mod tests {
 
     #[test]
     fn a_set_has_numbers_once_each_of_its_repositories_has_one() {
-        let mut numbers = Numbers::default();
+        let mut ids = RepositoryIds::default();
         let both = scope(1, RepositorySet::Named([name("api"), name("web")].into()));
-        numbers.learn(&both, &[(name("web"), 7)]);
-        assert_eq!(numbers.of(&both), None);
-        assert_eq!(numbers.of(&scope(1, RepositorySet::One(name("web")))), Some(vec![7]));
-        numbers.learn(&both, &[(name("api"), 5)]);
-        assert_eq!(numbers.of(&both), Some(vec![5, 7]));
-        assert_eq!(numbers.of(&scope(2, RepositorySet::One(name("web")))), None, "another installation");
-        assert_eq!(numbers.of(&scope(1, RepositorySet::Installation)), None);
-        numbers.forget(&scope(1, RepositorySet::One(name("web"))));
-        assert_eq!(numbers.of(&both), None);
+        ids.learn(&both, &[(name("web"), 7)]);
+        assert_eq!(ids.of(&both), None);
+        assert_eq!(ids.of(&scope(1, RepositorySet::One(name("web")))), Some(vec![7]));
+        ids.learn(&both, &[(name("api"), 5)]);
+        assert_eq!(ids.of(&both), Some(vec![5, 7]));
+        assert_eq!(ids.of(&scope(2, RepositorySet::One(name("web")))), None, "another installation");
+        assert_eq!(ids.of(&scope(1, RepositorySet::Installation)), None);
+        ids.forget(&scope(1, RepositorySet::One(name("web"))));
+        assert_eq!(ids.of(&both), None);
     }
 }
