@@ -33,8 +33,7 @@ mod github;
 mod installation;
 mod keystore;
 mod lifecycle;
-mod lineage;
-mod memory;
+mod process;
 pub mod model;
 mod patience;
 mod policy;
@@ -65,7 +64,7 @@ pub mod program {
     use ghapp_protocol::endpoint::Endpoint;
 
     pub use crate::lifecycle::{Outcome, Start, StartupError, detach, leave_session, tell_failure, tell_misplaced};
-    pub use crate::memory::WipingAllocator;
+    pub use crate::process::memory::WipingAllocator;
 
     /// Serves the endpoint until the agent is told to end, has nothing left to do, or `patron` has ended.
     pub async fn run(

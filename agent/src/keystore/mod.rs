@@ -26,7 +26,7 @@ use ghapp_protocol::secret::Secret;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::memory;
+use crate::process::memory;
 use crate::model::{AppName, KeyId, KeyPlace, PrivateKey, StoreKind};
 use blocking_store::BlockingStore;
 use credentials::Credentials;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use crate::memory;
+use crate::process::memory;
 
 /// Most threads that may hang in a store at once. Beyond that it is taken for dead until one comes back.
 const MAX_THREADS: usize = 4;

@@ -28,7 +28,7 @@ use crate::broker::{Broker, Listening, Need, git};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::keystore::{Directories, KeyStores};
-use crate::memory;
+use crate::process::memory;
 
 pub use detach::{Outcome, detach, leave_session, tell_failure, tell_misplaced};
 pub use error::StartupError;

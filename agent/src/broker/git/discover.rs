@@ -6,7 +6,7 @@ use ghapp_protocol::remote::{FullName, Host, Owner};
 
 use crate::broker::{Broker, explain};
 use crate::config::Config;
-use crate::lineage;
+use crate::process::ancestry;
 use crate::model::Caller;
 use crate::policy;
 
@@ -26,7 +26,7 @@ pub(super) async fn meant(broker: &Broker, config: &Config, get: &Get, caller: &
     if let Some(name) = repository {
         return Ok(Meant::Repository(name.clone()));
     }
-    if let Some(remote) = lineage::remote(caller).filter(|remote| remote.host == *host) {
+    if let Some(remote) = ancestry::remote(caller).filter(|remote| remote.host == *host) {
         let name = remote.full_name;
         return match owners.as_slice() {
             [] => Ok(Meant::Repository(name)),

@@ -10,7 +10,7 @@ use crate::audit::Record;
 use crate::broker::record::Entry;
 use crate::broker::tokens::{Served, Wanted};
 use crate::broker::{Broker, explain};
-use crate::lineage;
+use crate::process::ancestry;
 use crate::model::{Access, Caller, MAX_NAMED, Reach, RepositorySet};
 
 /// A token for git.
@@ -79,7 +79,7 @@ async fn serve(broker: &Broker, get: &Get, caller: &Caller, record: &mut Record)
         (Reach::Requested | Reach::Named(_), None) => return Err(explain::path_missing(host)),
     };
     // A hint of this user's own processes: it may narrow a token, never widen it.
-    let is_fetch = grant.access == Access::Auto && lineage::is_fetch(caller);
+    let is_fetch = grant.access == Access::Auto && ancestry::is_fetch(caller);
     let wished = grant.access.limit(&grant.permissions, is_fetch);
     let permissions = granted(&wished, &chosen.installation, app).map_err(&ours)?;
     let wanted = Wanted {

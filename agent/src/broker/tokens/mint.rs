@@ -13,7 +13,7 @@ use crate::broker::app_api::chance;
 use crate::broker::explain;
 use crate::broker::shared::panicked;
 use crate::github::GitHubError;
-use crate::lineage;
+use crate::process::ancestry;
 use crate::model::Caller;
 use crate::token::{Minted, Refresh, Role, TokenLease};
 
@@ -44,7 +44,7 @@ impl Tokens {
                 return Ok(lease.clone());
             }
         }
-        let program = lineage::describe(caller);
+        let program = ancestry::describe(caller);
         let narrowed = match self.ask_for_token(&mint, caller).await? {
             // The App was uninstalled, perhaps installed anew under another id: look once more, mint once more.
             Err(GitHubError::NotFound) => {

@@ -9,7 +9,7 @@ use crate::model::Caller;
 
 /// The program that asked and, where they can be seen, the programs that started it, nearest first.
 pub(crate) fn describe(caller: &Caller) -> Option<String> {
-    caller.pid.and_then(platform::lineage)
+    caller.pid.and_then(platform::ancestry)
 }
 
 /// Whether git positively only fetches: the nearest git command above the asking process that says what it does is one that
@@ -53,7 +53,7 @@ mod platform {
     const MAX_NAME: usize = 40;
 
     /// The program and the programs that started it, nearest first: `git-credential-ghapp < git < git-remote-http < git`.
-    pub(super) fn lineage(mut pid: u32) -> Option<String> {
+    pub(super) fn ancestry(mut pid: u32) -> Option<String> {
         let mut names: Vec<String> = Vec::new();
         while pid > 1 && names.len() < MAX_ANCESTORS {
             let Some((name, parent)) = look_up(pid) else { break };
@@ -140,7 +140,7 @@ mod platform {
 
     #[cfg(test)]
     mod tests {
-        use super::{lineage, subcommand, url_argument};
+        use super::{ancestry, subcommand, url_argument};
 
         #[test]
         fn gits_command_stands_behind_its_options() {
@@ -174,10 +174,10 @@ mod platform {
 
         #[test]
         fn this_test_is_a_child_of_something() {
-            let lineage = lineage(std::process::id()).unwrap();
-            assert!(lineage.starts_with("ghapp_agent-"), "{lineage}");
-            assert!(lineage.contains(" < "), "{lineage}");
-            assert_eq!(super::lineage(u32::MAX), None);
+            let ancestry = ancestry(std::process::id()).unwrap();
+            assert!(ancestry.starts_with("ghapp_agent-"), "{ancestry}");
+            assert!(ancestry.contains(" < "), "{ancestry}");
+            assert_eq!(super::ancestry(u32::MAX), None);
         }
     }
 }
@@ -185,7 +185,7 @@ mod platform {
 /// Other systems need calls that have no safe wrapper; the process id remains.
 #[cfg(not(target_os = "linux"))]
 mod platform {
-    pub(super) fn lineage(_pid: u32) -> Option<String> {
+    pub(super) fn ancestry(_pid: u32) -> Option<String> {
         None
     }
 
