@@ -21,21 +21,19 @@
 //! The command line is a package of its own. It may know what a person configures and what that means, and how the files are read
 //! that are a person's own; what serves tokens is private, so that the compiler keeps it out of there.
 
-mod attempts;
 #[expect(unreachable_pub, reason = "`audit_log` is what others see of it")]
 mod audit;
 #[expect(unreachable_pub, reason = "its rooms say among each other what may be used")]
 mod broker;
 pub mod clock;
 pub mod config;
-mod failed_keys;
+mod failures;
 mod github;
 mod installation;
 mod keystore;
 mod lifecycle;
 mod process;
 pub mod model;
-mod patience;
 mod policy;
 mod private_directory;
 pub mod regular_file;

@@ -12,10 +12,10 @@ use tracing::{info, warn};
 use super::AppApi;
 use super::signing::is_absence;
 use crate::broker::explain;
-use crate::failed_keys::Failure;
+use crate::failures::Failure;
 use crate::github::{GitHub, GitHubError};
 use crate::model::{App, AppJwt, Fingerprint};
-use crate::patience;
+use crate::failures::pause_after;
 
 /// A call under way.
 pub(in crate::broker) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GitHubError>> + Send + 'a>>;
@@ -153,7 +153,7 @@ impl AppApi {
                 }
                 Err(error) if error.is_passing() => {
                     attempts += 1;
-                    let Some(pause) = patience::pause_after(attempts, chance()) else { return Ok(outcome) };
+                    let Some(pause) = pause_after(attempts, chance()) else { return Ok(outcome) };
                     info!(app = %app.name, %error, "trying again");
                     sleep(pause).await;
                 }

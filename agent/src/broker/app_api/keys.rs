@@ -8,7 +8,7 @@ use super::AppApi;
 use super::call::pending;
 use super::signing::is_absence;
 use crate::broker::explain;
-use crate::failed_keys::Failure;
+use crate::failures::Failure;
 use crate::keystore::StoreError;
 use crate::model::{App, Fingerprint};
 

@@ -14,7 +14,7 @@ use crate::broker::{Broker, explain};
 use crate::config::{self, Config};
 use crate::github::{GitHubError, NewApp};
 use crate::model::{App, AppName, Caller, ManifestCode, PrivateKey, StoreKind};
-use crate::patience;
+use crate::failures::pause_after;
 use crate::signer;
 
 /// Most Apps that may want the same nickname; the slugs of one host are all different.
@@ -87,7 +87,7 @@ async fn convert(broker: &Broker, app: &App, code: &ManifestCode) -> Result<NewA
             outcome => return outcome,
         };
         attempts += 1;
-        let Some(pause) = patience::pause_after(attempts, chance()) else { return Err(error) };
+        let Some(pause) = pause_after(attempts, chance()) else { return Err(error) };
         info!(host = %app.host, %error, "trying again");
         sleep(pause).await;
     }

@@ -10,7 +10,7 @@ use crate::broker::explain::stores;
 use crate::broker::telling::{key_state, key_statuses, proved_key_statuses};
 use crate::broker::{Broker, explain};
 use crate::config::{self, Config};
-use crate::failed_keys::Failure;
+use crate::failures::Failure;
 use crate::keystore::StoreError;
 use crate::model::{App, Caller, Fingerprint, StoreKind};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghapp_protocol::error::WireError;
 
-use crate::attempts::Attempts;
+use crate::failures::PassphraseAttempts;
 use crate::broker::explain;
 use crate::clock::Moment;
 
@@ -17,14 +17,14 @@ pub(in crate::broker) struct Locking {
     /// How often that happened.
     locks: u64,
     /// Wrong passphrases.
-    attempts: Attempts,
+    attempts: PassphraseAttempts,
     /// When a token or a key was last needed.
     last_needed: Moment,
 }
 
 impl Locking {
     pub(super) fn since(now: Moment) -> Self {
-        Self { ending: false, locked: false, locks: 0, attempts: Attempts::default(), last_needed: now }
+        Self { ending: false, locked: false, locks: 0, attempts: PassphraseAttempts::default(), last_needed: now }
     }
 
     /// Refuses what needs a key while the agent is locked.
@@ -80,7 +80,7 @@ impl Locking {
     }
 
     /// Wrong passphrases, and how long they close the way for the next one.
-    pub(in crate::broker) fn attempts(&mut self) -> &mut Attempts {
+    pub(in crate::broker) fn attempts(&mut self) -> &mut PassphraseAttempts {
         &mut self.attempts
     }
 }

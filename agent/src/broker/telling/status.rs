@@ -8,7 +8,7 @@ use ghapp_protocol::message::{AppStatus, InstallationsCall, LeaseId, Reply, Stat
 use super::shapes::{app_status, installation_status, key_state, lease_status, store_state};
 use crate::broker::app_api::Stored;
 use crate::broker::{Broker, explain};
-use crate::failed_keys::Failure;
+use crate::failures::Failure;
 use crate::keystore::{KeyStores, StoreError};
 use crate::model::{App, Fingerprint, StoreKind};
 

@@ -16,13 +16,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// How many passphrases in a row were wrong, and until when no other is looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts {
+pub(crate) struct PassphraseAttempts {
     wrong: u32,
     /// By the clock that counts sleep and that nobody can set.
     closed_until: Duration,
 }
 
-impl Attempts {
+impl PassphraseAttempts {
     /// Until when no passphrase is looked at, in seconds since 1970.
     pub(crate) fn closed_until(&self, now: Moment) -> Option<i64> {
         let left = self.closed_until.checked_sub(now.boot).filter(|left| !left.is_zero())?;
@@ -50,7 +50,7 @@ impl Attempts {
 mod tests {
     use std::time::Duration;
 
-    use super::Attempts;
+    use super::PassphraseAttempts;
     use crate::clock::Moment;
 
     fn at(seconds: u64) -> Moment {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn three_are_free_and_each_further_one_doubles_the_wait_up_to_an_hour() {
-        let mut attempts = Attempts::default();
+        let mut attempts = PassphraseAttempts::default();
         let mut waits = Vec::new();
         for _ in 0..40 {
             attempts.wrong(at(0));
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_wait_ends_and_the_right_passphrase_ends_the_count() {
-        let mut attempts = Attempts::default();
+        let mut attempts = PassphraseAttempts::default();
         for _ in 0..3 {
             attempts.wrong(at(100));
         }
