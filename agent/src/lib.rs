@@ -28,6 +28,7 @@ mod broker;
 pub mod clock;
 pub mod config;
 mod failures;
+pub mod files;
 mod github;
 mod installation;
 mod keystore;
@@ -35,12 +36,8 @@ mod lifecycle;
 mod process;
 pub mod model;
 mod policy;
-mod private_directory;
-pub mod regular_file;
 mod server;
 pub mod signer;
-#[cfg(unix)]
-mod socket_file;
 mod token;
 
 /// Reading the audit log, for those who show it.

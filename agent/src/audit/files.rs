@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::private_directory;
+use crate::files::private_directory;
 
 /// Older files that are kept: `audit.jsonl.1` is the youngest of them.
 pub const KEPT: u32 = 4;

@@ -15,7 +15,7 @@ use super::{Config, ConfigError, load, parse};
 pub use values::{Found, set_value, value_of};
 
 use crate::model::{ApiUrl, App, AppName, Fingerprint};
-use crate::private_directory;
+use crate::files::private_directory;
 
 /// Why the file was not changed. It then stands as it was.
 #[derive(Debug, thiserror::Error)]

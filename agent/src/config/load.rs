@@ -17,7 +17,7 @@ use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
     shell_word,
 };
-use crate::regular_file;
+use crate::files::regular_file;
 
 /// Largest file that is read. A configuration with thousands of rules is below it.
 const MAX_FILE: u64 = 4 * 1024 * 1024;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::{self, GitHubError};
 use crate::model::App;
-use crate::regular_file;
+use crate::files::regular_file;
 
 /// The API version that every GitHub since Enterprise Server 3.9 knows.
 const API_VERSION: &str = "2022-11-28";

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use crate::model::AppName;
-use crate::regular_file;
+use crate::files::regular_file;
 
 /// What a credential is called before the App's nickname.
 const PREFIX: &str = "ghapp-";

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ghapp_agent::regular_file;
+use ghapp_agent::files::regular_file;
 
 use super::facts::Facts;
 use super::fix::Fix;

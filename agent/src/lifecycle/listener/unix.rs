@@ -14,7 +14,7 @@ use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixListener;
 use super::super::activation::Activated;
 use super::super::error::StartupError;
 use super::standing::Standing;
-use crate::socket_file::{self, Hidden, listen_hidden, number_of};
+use crate::files::socket_file::{self, Hidden, listen_hidden, number_of};
 
 /// The socket file.
 pub(in super::super) struct Place {

@@ -9,7 +9,7 @@ use interprocess::local_socket::tokio::Listener;
 
 use super::error::DoorError;
 use crate::model::Exposure;
-use crate::socket_file;
+use crate::files::socket_file;
 
 /// A directory for our own user alone.
 const PRIVATE: u32 = 0o700;
