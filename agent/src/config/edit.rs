@@ -14,8 +14,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use super::{Config, ConfigError, load, parse};
 pub use values::{Found, set_value, value_of};
 
-use crate::model::{ApiUrl, App, AppName, Fingerprint};
 use crate::files::private_directory;
+use crate::model::{ApiUrl, App, AppName, Fingerprint};
 
 /// Why the file was not changed. It then stands as it was.
 #[derive(Debug, thiserror::Error)]

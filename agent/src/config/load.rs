@@ -13,11 +13,11 @@ use toml::Spanned;
 
 use super::configuration::{Config, Settings};
 use super::position::{line_and_column, nearest};
+use crate::files::regular_file;
 use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
     shell_word,
 };
-use crate::files::regular_file;
 
 /// Largest file that is read. A configuration with thousands of rules is below it.
 const MAX_FILE: u64 = 4 * 1024 * 1024;

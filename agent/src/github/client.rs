@@ -12,8 +12,8 @@ use reqwest::{Certificate, Client, Method, StatusCode, redirect};
 use zeroize::Zeroizing;
 
 use super::error::{self, GitHubError};
-use crate::model::App;
 use crate::files::regular_file;
+use crate::model::App;
 
 /// The API version that every GitHub since Enterprise Server 3.9 knows.
 const API_VERSION: &str = "2022-11-28";

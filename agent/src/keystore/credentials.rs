@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
-use crate::model::AppName;
 use crate::files::regular_file;
+use crate::model::AppName;
 
 /// What a credential is called before the App's nickname.
 const PREFIX: &str = "ghapp-";

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::stored_form;
-use crate::model::{KeyId, PrivateKey};
 use crate::files::{private_directory, regular_file};
+use crate::model::{KeyId, PrivateKey};
 
 /// Work for one guess of a passphrase, as a power of two: 128 MiB and some tenths of a second (OWASP's Password Storage Cheat Sheet:
 /// at least 2^17 with a block size of 8, which is age's).

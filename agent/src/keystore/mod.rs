@@ -26,8 +26,8 @@ use ghapp_protocol::secret::Secret;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::process::memory;
 use crate::model::{AppName, KeyId, KeyPlace, PrivateKey, StoreKind};
+use crate::process::memory;
 use blocking_store::BlockingStore;
 use credentials::Credentials;
 use encrypted_file::KeyFiles;

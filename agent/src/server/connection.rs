@@ -42,7 +42,7 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
             }
             match exposure {
                 None => dispatch::answer(request, &caller, service).await,
-                Some(exposure) => dispatch::answer_guest(request, &caller, service, exposure).await,
+                Some(exposure) => dispatch::answer_exposed(request, &caller, service, exposure).await,
             }
         }
         // Where, not what: the bytes may hold a secret.

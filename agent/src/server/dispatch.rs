@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
-use ghapp_protocol::message::{Call, GuestCall, PERSON_ANSWER, Reply, Request, Revoked};
+use ghapp_protocol::message::{Call, ExposedCall, PERSON_ANSWER, Reply, Request, Revoked};
 use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
@@ -119,17 +119,17 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
     }
 }
 
-/// Answers one request over an exposed socket. Only what [`GuestCall`] has is answered at all, in any version of it.
-pub(super) async fn answer_guest(
+/// Answers one request over an exposed socket. Only what [`ExposedCall`] has is answered at all, in any version of it.
+pub(super) async fn answer_exposed(
     request: Request,
     caller: &Caller,
     service: &Service,
     exposure: &Arc<Exposure>,
 ) -> Reply {
     let broker = &service.broker;
-    match GuestCall::of(request.call) {
-        Some(GuestCall::Get(get)) => within(GIT_DEADLINE, git::exposed::get(broker, exposure, get, caller)).await,
-        Some(GuestCall::Erase(erase)) => git::exposed::erase(broker, exposure, &erase, caller),
+    match ExposedCall::of(request.call) {
+        Some(ExposedCall::Get(get)) => within(GIT_DEADLINE, git::exposed::get(broker, exposure, get, caller)).await,
+        Some(ExposedCall::Erase(erase)) => git::exposed::erase(broker, exposure, &erase, caller),
         None => git::exposed::refuse(broker, exposure, caller),
     }
 }

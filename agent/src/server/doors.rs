@@ -43,11 +43,12 @@ async fn serve(door: Door, service: Service) {
             Ok(stream) => {
                 let (service, exposure) = (service.clone(), Arc::clone(&exposure));
                 tokio::spawn(async move {
-                    // In this order: the places of all are taken only by who has one among the guests.
-                    let guest = service.guests.acquire().await.expect("the semaphore is never closed");
+                    // In this order: the places of all are taken only by a connection that has one among the exposed.
+                    let exposed_permit =
+                        service.exposed_permits.acquire().await.expect("the semaphore is never closed");
                     let permit = service.permits.acquire().await.expect("the semaphore is never closed");
                     connection::serve(&stream, &service, Some(&exposure)).await;
-                    drop((permit, guest, seat));
+                    drop((permit, exposed_permit, seat));
                 });
             }
             Err(error) => {

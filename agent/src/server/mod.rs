@@ -23,7 +23,7 @@ use service::{ACCEPT_PAUSE, Service};
 /// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
 const MAX_CONNECTIONS: u32 = 64;
 /// Connections over all exposed sockets that are served at once, of the same 64: the agent's own user always has the others.
-const MAX_GUESTS: usize = 32;
+const MAX_EXPOSED: usize = 32;
 /// How long requests that are under way may take to finish when the agent stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -38,10 +38,11 @@ pub(crate) async fn serve(
 ) {
     let Some(mut listener) = listeners.recv().await else { return };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
-    let guests = Arc::new(Semaphore::new(MAX_GUESTS));
+    let exposed_permits = Arc::new(Semaphore::new(MAX_EXPOSED));
     let listening = Arc::new(listening);
     let (doors, new_doors) = mpsc::unbounded_channel();
-    let service = Service { broker, listening, stop: stop.clone(), permits: Arc::clone(&permits), guests, doors };
+    let service =
+        Service { broker, listening, stop: stop.clone(), permits: Arc::clone(&permits), exposed_permits, doors };
     tokio::spawn(doors::serve_all(new_doors, service.clone()));
     let mut stopped = stop.subscribe();
     loop {

@@ -20,7 +20,7 @@ pub(super) struct Service {
     /// A place among the connections that are served at once.
     pub(super) permits: Arc<Semaphore>,
     /// A place among those over exposed sockets.
-    pub(super) guests: Arc<Semaphore>,
+    pub(super) exposed_permits: Arc<Semaphore>,
     /// Where exposed sockets are served; there are never more than the broker admits.
     pub(super) doors: mpsc::UnboundedSender<Door>,
 }

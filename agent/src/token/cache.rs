@@ -108,11 +108,11 @@ impl TokenCache {
 
     /// Drops exactly the token of that host with that hash; for who is behind an exposed socket, only if it was given out there. Tells
     /// what it was.
-    pub(crate) fn erase(&mut self, host: &Host, hash: &TokenHash, guest: Option<&ExposureId>) -> Option<TokenLease> {
+    pub(crate) fn erase(&mut self, host: &Host, hash: &TokenHash, exposure: Option<&ExposureId>) -> Option<TokenLease> {
         // Rare, so there is no index to be kept for it.
         let lease = self.leases.values().find(|lease| lease.minted.token.hash == *hash)?;
         let (id, scope) = (lease.id, &lease.scope);
-        let may_drop = scope.host == *host && guest.is_none_or(|guest| scope.exposure.as_ref() == Some(guest));
+        let may_drop = scope.host == *host && exposure.is_none_or(|exposure| scope.exposure.as_ref() == Some(exposure));
         may_drop.then(|| self.remove(id)).flatten()
     }
 

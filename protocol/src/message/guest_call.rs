@@ -4,14 +4,14 @@ use super::{Call, Erase, Get};
 
 /// What a client of an exposed socket may want. There is nothing else, so nothing else can be answered.
 #[derive(Debug, PartialEq, Eq)]
-pub enum GuestCall {
+pub enum ExposedCall {
     /// A token for git.
     Get(Get),
     /// git met a 401 with this token.
     Erase(Erase),
 }
 
-impl GuestCall {
+impl ExposedCall {
     /// What is left of a call over an exposed socket. Every call is named here, so that one that is new does not compile until
     /// somebody has decided about it; the answer is no.
     pub fn of(call: Call) -> Option<Self> {

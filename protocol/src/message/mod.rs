@@ -19,7 +19,7 @@ pub use call::{
 };
 pub use exposure::{Expose, ExposureStatus, Label, Unexpose, Unexposed};
 pub use git::{GitCall, GitReply, GitRequest, GitResponse};
-pub use guest_call::GuestCall;
+pub use guest_call::ExposedCall;
 pub use key::{AddKey, AddedKey, KeyStatus, KeysCall, RemoveKey, RemovedKey};
 pub use reply::{
     AppStatus, Examined, Identity, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RepositoryStatus,

@@ -13,9 +13,9 @@ use super::AppApi;
 use super::signing::is_absence;
 use crate::broker::explain;
 use crate::failures::Failure;
+use crate::failures::pause_after;
 use crate::github::{GitHub, GitHubError};
 use crate::model::{App, AppJwt, Fingerprint};
-use crate::failures::pause_after;
 
 /// A call under way.
 pub(in crate::broker) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GitHubError>> + Send + 'a>>;

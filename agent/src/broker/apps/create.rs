@@ -12,9 +12,9 @@ use crate::broker::explain::stores;
 use crate::broker::telling::app_status;
 use crate::broker::{Broker, explain};
 use crate::config::{self, Config};
+use crate::failures::pause_after;
 use crate::github::{GitHubError, NewApp};
 use crate::model::{App, AppName, Caller, ManifestCode, PrivateKey, StoreKind};
-use crate::failures::pause_after;
 use crate::signer;
 
 /// Most Apps that may want the same nickname; the slugs of one host are all different.

@@ -6,9 +6,9 @@ use ghapp_protocol::remote::{FullName, Host, Owner};
 
 use crate::broker::{Broker, explain};
 use crate::config::Config;
-use crate::process::ancestry;
 use crate::model::Caller;
 use crate::policy;
+use crate::process::ancestry;
 
 /// What a question is about.
 pub(super) enum Meant {

@@ -10,8 +10,8 @@ use crate::audit::Record;
 use crate::broker::record::Entry;
 use crate::broker::tokens::{Served, Wanted};
 use crate::broker::{Broker, explain};
-use crate::process::ancestry;
 use crate::model::{Access, Caller, MAX_NAMED, Reach, RepositorySet};
+use crate::process::ancestry;
 
 /// A token for git.
 pub(crate) async fn get(broker: &Broker, get: Get, caller: &Caller) -> Reply {

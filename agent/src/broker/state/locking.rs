@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ghapp_protocol::error::WireError;
 
-use crate::failures::PassphraseAttempts;
 use crate::broker::explain;
 use crate::clock::Moment;
+use crate::failures::PassphraseAttempts;
 
 /// Whether the agent may use keys, and since when nobody has wanted it to.
 pub(in crate::broker) struct Locking {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::clock::Moment;
+use crate::failures::Breakers;
 use crate::failures::{FailedKeys, Failure};
 use crate::model::{App, AppJwt, AppName, Fingerprint};
-use crate::failures::Breakers;
 
 /// A key of an App.
 pub(in crate::broker) type KeyOf = (AppName, Fingerprint);

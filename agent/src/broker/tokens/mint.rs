@@ -13,8 +13,8 @@ use crate::broker::app_api::chance;
 use crate::broker::explain;
 use crate::broker::shared::panicked;
 use crate::github::GitHubError;
-use crate::process::ancestry;
 use crate::model::Caller;
+use crate::process::ancestry;
 use crate::token::{Minted, Refresh, Role, TokenLease};
 
 impl Tokens {

@@ -8,8 +8,8 @@ use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint};
 use interprocess::local_socket::tokio::Listener;
 
 use super::error::DoorError;
-use crate::model::Exposure;
 use crate::files::socket_file;
+use crate::model::Exposure;
 
 /// A directory for our own user alone.
 const PRIVATE: u32 = 0o700;
