@@ -206,7 +206,7 @@ pub(in crate::broker) fn too_short(app: &App, left: i64, least: i64) -> WireErro
 }
 
 /// Why a scope gets no token for a while: servers refused the last ones.
-pub(in crate::broker) fn cooling(app: &App, next: i64) -> WireError {
+pub(in crate::broker) fn tokens_refused(app: &App, next: i64) -> WireError {
     let cause = format!(
         "{} refused fresh tokens of {} again and again; the next is minted at {}",
         app.host,

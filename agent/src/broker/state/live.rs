@@ -8,14 +8,14 @@ use ghapp_protocol::message::{Erase, LeaseId};
 
 use crate::clock::Moment;
 use crate::model::{ExposureId, TokenScope};
-use crate::token::{Cooling, Minted, TokenCache, TokenLease};
+use crate::token::{EraseBackoff, Minted, TokenCache, TokenLease};
 
 /// The tokens that are alive.
 #[derive(Default)]
 pub(in crate::broker) struct Live {
     tokens: TokenCache,
     /// Scopes whose tokens servers refused lately.
-    cooling: Cooling,
+    backoff: EraseBackoff,
 }
 
 impl Live {
@@ -75,13 +75,13 @@ impl Live {
         now: Moment,
     ) -> Option<TokenLease> {
         let dropped = self.tokens.erase(&erase.host, &erase.hashed_token, exposure)?;
-        self.cooling.refused(&dropped.scope, now);
+        self.backoff.refused(&dropped.scope, now);
         Some(dropped)
     }
 
     /// When a scope whose tokens were refused gets the next one, in seconds since 1970; none when it does not have to wait.
     pub(in crate::broker) fn rests_until(&self, scope: &TokenScope, now: Moment) -> Option<i64> {
-        let left = self.cooling.left(scope, now)?;
+        let left = self.backoff.left(scope, now)?;
         Some(now.wall.saturating_add(i64::try_from(left.as_secs() + 1).unwrap_or(i64::MAX)))
     }
 

@@ -70,7 +70,7 @@ impl Tokens {
                 return Ok(Served { lease, source: HIT });
             }
             if let Some(next) = state.live.rests_until(&scope, now) {
-                return Err(explain::cooling(app, next));
+                return Err(explain::tokens_refused(app, next));
             }
             if let Some(error) = state.known.recent_refusal(&scope, now) {
                 return Err(error);
@@ -99,7 +99,7 @@ impl Tokens {
         let now = self.shared.now();
         let mut state = self.shared.state();
         if let Some(next) = state.live.rests_until(scope, now) {
-            return Err(explain::cooling(app, next));
+            return Err(explain::tokens_refused(app, next));
         }
         if matches!(scope.repositories, RepositorySet::One(_)) {
             // GitHub has just said otherwise.

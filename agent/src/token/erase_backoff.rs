@@ -20,7 +20,7 @@ const MAX_SCOPES: usize = 1000;
 
 /// Scopes whose tokens were refused lately.
 #[derive(Debug, Default)]
-pub(crate) struct Cooling {
+pub(crate) struct EraseBackoff {
     refused: HashMap<TokenScope, Refused>,
 }
 
@@ -36,7 +36,7 @@ impl Refused {
     }
 }
 
-impl Cooling {
+impl EraseBackoff {
     /// Notes that a server refused the token of this scope.
     pub(crate) fn refused(&mut self, scope: &TokenScope, now: Moment) {
         let before = self.refused.get(scope).filter(|before| now.boot < before.end() + SAME_TROUBLE);
@@ -62,7 +62,7 @@ mod tests {
 
     use ghapp_protocol::remote::{Host, RepositoryName};
 
-    use super::Cooling;
+    use super::EraseBackoff;
     use crate::clock::{Clock, TestClock};
     use crate::model::{AppName, InstallationId, Permissions, RepositorySet, TokenScope};
 
@@ -79,31 +79,31 @@ mod tests {
 
     #[test]
     fn the_first_refusal_costs_nothing_and_the_next_ones_double() {
-        let (mut cooling, clock) = (Cooling::default(), TestClock::at(0));
-        let left = |cooling: &Cooling| cooling.left(&scope("web"), clock.now()).map(|left| left.as_secs());
-        cooling.refused(&scope("web"), clock.now());
-        assert_eq!(left(&cooling), None);
+        let (mut backoff, clock) = (EraseBackoff::default(), TestClock::at(0));
+        let left = |backoff: &EraseBackoff| backoff.left(&scope("web"), clock.now()).map(|left| left.as_secs());
+        backoff.refused(&scope("web"), clock.now());
+        assert_eq!(left(&backoff), None);
         clock.pass(1);
-        cooling.refused(&scope("web"), clock.now());
-        assert_eq!(left(&cooling), Some(30));
-        assert_eq!(cooling.left(&scope("api"), clock.now()), None, "only this scope");
+        backoff.refused(&scope("web"), clock.now());
+        assert_eq!(left(&backoff), Some(30));
+        assert_eq!(backoff.left(&scope("api"), clock.now()), None, "only this scope");
         clock.pass(30);
-        assert_eq!(left(&cooling), None);
-        cooling.refused(&scope("web"), clock.now());
-        assert_eq!(left(&cooling), Some(60));
+        assert_eq!(left(&backoff), None);
+        backoff.refused(&scope("web"), clock.now());
+        assert_eq!(left(&backoff), Some(60));
         for _ in 0..10 {
             clock.pass(1000);
-            cooling.refused(&scope("web"), clock.now());
+            backoff.refused(&scope("web"), clock.now());
         }
-        assert!(cooling.left(&scope("web"), clock.now()).is_none_or(|left| left <= Duration::from_secs(900)));
+        assert!(backoff.left(&scope("web"), clock.now()).is_none_or(|left| left <= Duration::from_secs(900)));
     }
 
     #[test]
     fn two_refusals_that_lie_apart_have_nothing_to_do_with_each_other() {
-        let (mut cooling, clock) = (Cooling::default(), TestClock::at(0));
-        cooling.refused(&scope("web"), clock.now());
+        let (mut backoff, clock) = (EraseBackoff::default(), TestClock::at(0));
+        backoff.refused(&scope("web"), clock.now());
         clock.pass(121);
-        cooling.refused(&scope("web"), clock.now());
-        assert_eq!(cooling.left(&scope("web"), clock.now()), None);
+        backoff.refused(&scope("web"), clock.now());
+        assert_eq!(backoff.left(&scope("web"), clock.now()), None);
     }
 }
