@@ -44,7 +44,7 @@ use crate::clock::Clock;
 use crate::github::User;
 use crate::keystore::KeyStores;
 use crate::model::{AppName, InstallationId};
-use crate::token::Flights;
+use crate::token::SingleFlight;
 
 use activity::{Activity, InUse};
 use app_api::AppApi;
@@ -61,9 +61,9 @@ pub struct Broker {
     /// Whose turn it is to change which Apps there are.
     turns: Semaphore,
     /// Lists of repositories that are being read.
-    listings: Flights<(AppName, InstallationId), Result<Reached, WireError>>,
+    listings: SingleFlight<(AppName, InstallationId), Result<Reached, WireError>>,
     /// Bots that are being looked for.
-    introductions: Flights<AppName, Result<User, WireError>>,
+    introductions: SingleFlight<AppName, Result<User, WireError>>,
 }
 
 impl Broker {
@@ -78,8 +78,8 @@ impl Broker {
             app_api,
             shared,
             turns: Semaphore::new(1),
-            listings: Flights::default(),
-            introductions: Flights::default(),
+            listings: SingleFlight::default(),
+            introductions: SingleFlight::default(),
         }
     }
 

@@ -2,13 +2,13 @@
 
 mod cache;
 mod erase_backoff;
-mod flight;
 mod lease;
 mod refresh;
 mod repeated;
+mod single_flight;
 
 pub(crate) use cache::TokenCache;
 pub(crate) use erase_backoff::EraseBackoff;
-pub(crate) use flight::{Flights, Role};
 pub(crate) use lease::{Minted, Successor, TokenLease};
 pub use refresh::Refresh;
+pub(crate) use single_flight::{Role, SingleFlight};

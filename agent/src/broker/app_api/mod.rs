@@ -16,16 +16,16 @@ use ghapp_protocol::error::WireError;
 use super::shared::Shared;
 use super::state::KeyOf;
 use crate::model::AppJwt;
-use crate::token::Flights;
+use crate::token::SingleFlight;
 
 /// GitHub's API as the App.
 pub(in crate::broker) struct AppApi {
     shared: Arc<Shared>,
-    jwts: Flights<KeyOf, Result<AppJwt, WireError>>,
+    jwts: SingleFlight<KeyOf, Result<AppJwt, WireError>>,
 }
 
 impl AppApi {
     pub(in crate::broker) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, jwts: Flights::default() }
+        Self { shared, jwts: SingleFlight::default() }
     }
 }

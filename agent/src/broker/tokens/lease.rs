@@ -85,7 +85,7 @@ impl Tokens {
         state.admits(app, &lease.scope)?;
         // Each who waited counts as a use. The token may have been erased meanwhile; it was minted for us all the same.
         let lease = state.live.use_again(&lease, now).unwrap_or(lease);
-        Ok(Served { lease, source: if role == Role::Led { MINT } else { JOINED } })
+        Ok(Served { lease, source: if role == Role::Leader { MINT } else { JOINED } })
     }
 
     /// The token at hand that git would get for a scope.

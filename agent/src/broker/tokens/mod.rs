@@ -25,15 +25,15 @@ use super::app_api::AppApi;
 use super::shared::Shared;
 use crate::clock::Moment;
 use crate::model::{AppName, ExposureId, Installation};
-use crate::token::{Flights, TokenLease};
+use crate::token::{SingleFlight, TokenLease};
 use wanted::MintKey;
 
 /// The tokens of all Apps.
 pub(in crate::broker) struct Tokens {
     shared: Arc<Shared>,
     app_api: Arc<AppApi>,
-    lookups: Flights<(AppName, Owner), Result<Option<Installation>, WireError>>,
-    mints: Flights<MintKey, Result<TokenLease, WireError>>,
+    lookups: SingleFlight<(AppName, Owner), Result<Option<Installation>, WireError>>,
+    mints: SingleFlight<MintKey, Result<TokenLease, WireError>>,
     /// A token is to be replaced before all others that wait for that.
     renewal_comes_first: Notify,
 }
@@ -41,7 +41,7 @@ pub(in crate::broker) struct Tokens {
 impl Tokens {
     pub(in crate::broker) fn new(shared: Arc<Shared>, app_api: Arc<AppApi>) -> Self {
         let renewal_comes_first = Notify::new();
-        Self { shared, app_api, lookups: Flights::default(), mints: Flights::default(), renewal_comes_first }
+        Self { shared, app_api, lookups: SingleFlight::default(), mints: SingleFlight::default(), renewal_comes_first }
     }
 
     /// Sees to it that a token is replaced in time if it is in use then.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 type Running<K, V> = HashMap<K, watch::Receiver<Option<V>>>;
 
 /// What is under way, by key. The work runs as a task of its own, so that a caller who goes away cancels it for nobody.
-pub(crate) struct Flights<K, V> {
+pub(crate) struct SingleFlight<K, V> {
     running: Arc<Mutex<Running<K, V>>>,
 }
 
@@ -18,18 +18,18 @@ pub(crate) struct Flights<K, V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// It was the first to ask.
-    Led,
+    Leader,
     /// Somebody else had asked before.
-    Joined,
+    Follower,
 }
 
-impl<K, V> Default for Flights<K, V> {
+impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         Self { running: Arc::default() }
     }
 }
 
-impl<K, V> Flights<K, V>
+impl<K, V> SingleFlight<K, V>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
@@ -64,7 +64,7 @@ where
     {
         let mut running = locked(&self.running);
         if let Some(receiver) = running.get(&key) {
-            return (receiver.clone(), Role::Joined);
+            return (receiver.clone(), Role::Follower);
         }
         let (sender, receiver) = watch::channel(None);
         running.insert(key.clone(), receiver.clone());
@@ -75,7 +75,7 @@ where
             drop(landing); // first, so that nobody joins a flight that has ended
             sender.send_replace(Some(result));
         });
-        (receiver, Role::Led)
+        (receiver, Role::Leader)
     }
 }
 
@@ -103,11 +103,11 @@ mod tests {
 
     use tokio::sync::Notify;
 
-    use super::{Flights, Role};
+    use super::{Role, SingleFlight};
 
     #[tokio::test]
     async fn many_callers_share_one_flight_and_each_gets_the_result() {
-        let flights = Arc::new(Flights::<u8, usize>::default());
+        let flights = Arc::new(SingleFlight::<u8, usize>::default());
         let (started, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let callers: Vec<_> = (0..20)
             .map(|_| {
@@ -128,14 +128,14 @@ mod tests {
         for caller in callers {
             let (value, role) = caller.await.unwrap();
             assert_eq!(value, Some(1));
-            led += usize::from(role == Role::Led);
+            led += usize::from(role == Role::Leader);
         }
         assert_eq!((led, started.load(Ordering::SeqCst)), (1, 1));
     }
 
     #[tokio::test]
     async fn a_caller_that_goes_away_cancels_nothing() {
-        let flights = Arc::new(Flights::<u8, u8>::default());
+        let flights = Arc::new(SingleFlight::<u8, u8>::default());
         let gate = Arc::new(Notify::new());
         let leader = {
             let (flights, gate) = (flights.clone(), gate.clone());
@@ -157,12 +157,12 @@ mod tests {
         });
         tokio::task::yield_now().await;
         gate.notify_one();
-        assert_eq!(joined.await.unwrap(), (Some(7), Role::Joined));
+        assert_eq!(joined.await.unwrap(), (Some(7), Role::Follower));
     }
 
     #[tokio::test]
     async fn whoever_waits_for_the_last_flight_waits_for_each() {
-        let flights = Arc::new(Flights::<u8, u8>::default());
+        let flights = Arc::new(SingleFlight::<u8, u8>::default());
         flights.landed().await; // nothing is under way
         let gate = Arc::new(Notify::new());
         for key in [1, 2] {
@@ -200,9 +200,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_flight_that_panics_is_over_and_the_next_one_starts() {
-        let flights = Flights::<u8, u8>::default();
+        let flights = SingleFlight::<u8, u8>::default();
         let (value, _) = flights.join(1, || async { panic!("on purpose") }).await;
         assert_eq!(value, None);
-        assert_eq!(flights.join(1, || async { 2 }).await, (Some(2), Role::Led));
+        assert_eq!(flights.join(1, || async { 2 }).await, (Some(2), Role::Leader));
     }
 }
