@@ -107,7 +107,7 @@ pub(crate) fn run(
         Operation::Store | Operation::Unknown => drain(stdin),
         Operation::Capability => {
             drain(stdin);
-            // gitcredentials(7): the version of this exchange, and the capabilities: none, since GitHub's git front takes
+            // gitcredentials(7): the version of this exchange, and the capabilities: none, since GitHub's git server takes
             // user name and password only.
             drop(stdout.write_all(b"version 0\n"));
         }

@@ -38,7 +38,7 @@ pub const WIRE_VERSION: u32 = 1;
 /// The version of this build, sent with every message so that both sides can name what they talk to.
 pub const BUILD_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The user name that GitHub's git front expects beside an installation access token.
+/// The user name that GitHub's git server expects beside an installation access token.
 ///
 /// Source: GitHub docs, "Authenticating as a GitHub App installation", HTTP-based Git access.
 pub const TOKEN_USERNAME: &str = "x-access-token";

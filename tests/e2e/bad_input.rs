@@ -220,7 +220,7 @@ fn hostile_paths_ask_nothing_of_github() {
     ] {
         assert_eq!(answer_for(&desk, path), "", "{path:?}");
     }
-    assert_eq!(desk.github.calls().len(), before, "neither the API nor the git front heard of it");
+    assert_eq!(desk.github.calls().len(), before, "neither the API nor the git server heard of it");
     assert_eq!(desk.agent().unwrap().leases, 0);
 }
 

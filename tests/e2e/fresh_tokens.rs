@@ -1,4 +1,4 @@
-//! Fresh tokens: proved at the git front before git gets them, replaced ahead of their end, not minted in a loop.
+//! Fresh tokens: proved at the git server before git gets them, replaced ahead of their end, not minted in a loop.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use ghapp_tests::Desk;
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::process::DEADLINE;
 
-/// `git credential fill` itself does not talk to the git front, so its calls are the agent's proofs.
+/// `git credential fill` itself does not talk to the git server, so its calls are the agent's proofs.
 fn proofs(desk: &Desk) -> usize {
     desk.github.calls().of(Endpoint::GitInfoRefs)
 }
 
 #[test]
-fn a_token_that_the_git_front_does_not_know_yet_is_held_back_until_it_does() {
+fn a_token_that_the_git_server_does_not_know_yet_is_held_back_until_it_does() {
     let desk = Desk::ready();
     desk.github.fault(Endpoint::GitInfoRefs, Fault::repository_not_found(), 2);
     desk.token("acme/web");
@@ -23,7 +23,7 @@ fn a_token_that_the_git_front_does_not_know_yet_is_held_back_until_it_does() {
 }
 
 #[test]
-fn a_git_front_that_never_knows_it_costs_some_seconds_and_git_hears_its_words() {
+fn a_git_server_that_never_knows_it_costs_some_seconds_and_git_hears_its_words() {
     let desk = Desk::ready();
     desk.github.fault(Endpoint::GitInfoRefs, Fault::repository_not_found(), usize::MAX);
     desk.token("acme/web");
@@ -32,7 +32,7 @@ fn a_git_front_that_never_knows_it_costs_some_seconds_and_git_hears_its_words() 
 }
 
 #[test]
-fn a_token_for_a_script_is_not_shown_to_the_git_front() {
+fn a_token_for_a_script_is_not_shown_to_the_git_server() {
     let desk = Desk::ready();
     desk.ghapp(["token", "acme/web"]).ok();
     assert_eq!(proofs(&desk), 0);

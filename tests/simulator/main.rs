@@ -3,7 +3,7 @@
 mod app_jwt;
 mod client;
 mod faults;
-mod git_front;
+mod git_server;
 mod large_files;
 mod lookups;
 mod manifest;

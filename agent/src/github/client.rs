@@ -21,7 +21,7 @@ const API_VERSION: &str = "2022-11-28";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take in all. GitHub itself gives up after 10 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the git front may take to say yes or no.
+/// How long the git server may take to say yes or no.
 const FRONT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is read: a page of 100 installations has about 200 kB.
 const MAX_BODY: usize = 4 * 1024 * 1024;

@@ -16,11 +16,11 @@
 mod calls;
 mod client;
 mod error;
-mod front;
+mod probe;
 mod types;
 
 pub(crate) use calls::{MintRepositories, RepositoryInstallation};
 pub(crate) use client::GitHub;
 pub(crate) use error::GitHubError;
-pub(crate) use front::Front;
+pub(crate) use probe::Probe;
 pub(crate) use types::{AppInfo, ListedRepository, MintAnswer, NewApp, User};

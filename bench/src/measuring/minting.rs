@@ -44,7 +44,7 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
         report.add(Row::number(format!("cold get, {what}: API calls"), "", made).budget(Budget::Exactly(calls)));
         let proofs = each(desk.github.calls().git() - git);
         report.add(
-            Row::number(format!("cold get, {what}: proofs at the git front"), "", proofs).budget(Budget::Exactly(1.0)),
+            Row::number(format!("cold get, {what}: proofs at the git server"), "", proofs).budget(Budget::Exactly(1.0)),
         );
         let opened = desk.github.connections() - connections;
         let row = Row::number(format!("cold get, {what}: new connections in {EACH}"), "", opened as f64);

@@ -46,7 +46,7 @@ impl Refusal {
         json_answer(self.status, &body)
     }
 
-    /// The refusal of the git front, which git shows as `remote: MESSAGE`; a 401 says how to authenticate.
+    /// The refusal of the git server, which git shows as `remote: MESSAGE`; a 401 says how to authenticate.
     pub(super) fn into_text(self) -> Answer {
         let mut answer = text_answer(self.status, self.message);
         if self.status == StatusCode::UNAUTHORIZED {

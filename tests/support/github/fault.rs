@@ -62,7 +62,7 @@ impl Fault {
             .with_header("x-ratelimit-reset", &reset.to_string())
     }
 
-    /// The git front before it has heard of a token that was just minted.
+    /// The git server before it has heard of a token that was just minted.
     pub fn repository_not_found() -> Fault {
         let body = "Repository not found.".to_owned();
         // git shows a refusal's body only if it is plain text.
@@ -70,7 +70,7 @@ impl Fault {
             .with_header("content-type", "text/plain; charset=utf-8")
     }
 
-    /// The git front sends a client elsewhere.
+    /// The git server sends a client elsewhere.
     pub fn moved_permanently(location: &str) -> Fault {
         Fault::Answer { status: 301, headers: Vec::new(), body: String::new() }.with_header("location", location)
     }

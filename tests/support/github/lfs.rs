@@ -1,4 +1,4 @@
-//! Large files: git-lfs's batch API beside the git front, and a store with addresses that carry their own permission.
+//! Large files: git-lfs's batch API beside the git server, and a store with addresses that carry their own permission.
 //!
 //! <https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md>. Locks are never held here, so that verifying them, which
 //! git-lfs does before every push, is all there is.

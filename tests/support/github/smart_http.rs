@@ -1,4 +1,4 @@
-//! git over HTTPS: who may do what, as GitHub's git front decides it, and then the real `git http-backend`.
+//! git over HTTPS: who may do what, as GitHub's git server decides it, and then the real `git http-backend`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! The life of a token: leased from the cache or minted, narrow, proved at the git front, replaced ahead of its end, killed.
+//! The life of a token: leased from the cache or minted, narrow, proved at the git server, replaced ahead of its end, killed.
 
 mod installations;
 mod lease;

@@ -1,4 +1,4 @@
-//! Real git against the git front: Basic with a live token that covers the repository and the operation.
+//! Real git against the git server: Basic with a live token that covers the repository and the operation.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
