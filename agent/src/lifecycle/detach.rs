@@ -13,7 +13,7 @@ use super::ready;
 /// The option by which [`detach`] starts the process that stays.
 const DETACHED_OPTION: &str = "--detached";
 /// The option that names the process for whose sake an agent runs.
-const PATRON_OPTION: &str = "--patron";
+const WATCHED_OPTION: &str = "--patron";
 
 /// What became of the agent that was to be started, as the line that its starter reads.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Outcome {
 pub fn detach(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> io::Result<Outcome> {
     let mut command = Command::new(std::env::current_exe()?);
     if let Some(patron) = patron {
-        command.arg(PATRON_OPTION).arg(patron.to_string());
+        command.arg(WATCHED_OPTION).arg(patron.to_string());
     }
     let mut child = command
         .arg(DETACHED_OPTION)

@@ -39,7 +39,7 @@ pub enum StartupError {
     },
     /// The process for whose sake it was to run has ended, or cannot be watched.
     #[error("cannot watch process {pid}: {source}")]
-    Patron {
+    WatchedProcess {
         /// The process.
         pid: u32,
         /// The system's reason.

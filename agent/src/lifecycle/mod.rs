@@ -4,11 +4,11 @@ mod activation;
 mod detach;
 mod error;
 mod listener;
-mod patron;
 mod ready;
 #[cfg(target_os = "linux")]
 mod screen_lock;
 mod signals;
+mod watched_process;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use std::time::Duration;
 use ghapp_protocol::endpoint::{EXPOSED_PREFIX, Endpoint};
 use interprocess::local_socket::tokio::Listener;
 use listener::Standing;
-use patron::Patron;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
+use watched_process::WatchedProcess;
 
 use crate::audit::Audit;
 use crate::broker::{Broker, Listening, Need, git};
@@ -63,7 +63,7 @@ where
         (None, Start::Detached) => "client",
         (None, Start::Foreground) => "user",
     };
-    let watched = |pid| Patron::of(pid).map_err(|source| StartupError::Patron { pid, source });
+    let watched = |pid| WatchedProcess::of(pid).map_err(|source| StartupError::WatchedProcess { pid, source });
     let patron = patron.map(watched).transpose()?;
     let audit_file = config::audit_file()?;
     let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;

@@ -10,13 +10,13 @@ use tokio::time::interval;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A process that is watched.
-pub(super) struct Patron {
+pub(super) struct WatchedProcess {
     pid: u32,
     /// Speaks when the process has ended, be it that nobody has waited for it yet. Nothing: it has to be looked for.
     exit: Option<oneshot::Receiver<()>>,
 }
 
-impl Patron {
+impl WatchedProcess {
     /// Pays attention to a process. An error if there is none of that number.
     #[cfg(target_os = "linux")]
     pub(super) fn of(pid: u32) -> io::Result<Self> {
@@ -31,7 +31,7 @@ impl Patron {
         };
         let (sender, exit) = oneshot::channel();
         // It waits for as long as the agent lives, and ends with it.
-        std::thread::Builder::new().name("patron".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("watched-process".to_owned()).spawn(move || {
             let end = loop {
                 match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
                     Err(Errno::INTR) => {}
