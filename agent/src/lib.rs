@@ -7,14 +7,12 @@
 //! Modules import only downwards; `tests/floors.rs` checks it:
 //!
 //! ```text
-//! 5  main       arguments                      wire things; nobody imports them
+//! 5  main                                      wires things; nobody imports it
 //! 4  server     lifecycle                      doors: translate in, call the broker, translate out
-//! 3  broker                                    the use case; the only place where both wings meet
-//! 2  policy installation numbers         ||  config keystore signer github audit lineage
-//!    token patience attempts failed_keys     socket_file
+//! 3  broker                                    the use cases; the only place where both wings meet
+//! 2  policy installation token failures  ||  config keystore signer github audit
 //!    RULES: decide, no I/O      ||  EDGES: I/O, decide nothing (the wings do not import each other)
-//! 1  model    clock    memory                  nouns, and what every room may use
-//!    regular_file      private_directory
+//! 1  model    clock    files    process        nouns, and what every room may use
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 //!
@@ -58,7 +56,7 @@ pub mod program {
 
     use ghapp_protocol::endpoint::Endpoint;
 
-    pub use crate::lifecycle::{Outcome, Start, StartupError, detach, leave_session, tell_failure, tell_misplaced};
+    pub use crate::lifecycle::{Outcome, arguments, Start, StartupError, detach, leave_session, tell_failure, tell_misplaced};
     pub use crate::process::memory::WipingAllocator;
 
     /// Serves the endpoint until the agent is told to end, has nothing left to do, or `patron` has ended.

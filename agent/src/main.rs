@@ -1,14 +1,12 @@
 //! `ghapp-agent`: the daemon that holds key access and tokens and serves the local socket.
 
-mod arguments;
-
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Mode, Request, UsageError};
 use ghapp_agent::config;
+use ghapp_agent::program::arguments::{self, Arguments, Mode, Request, UsageError};
 use ghapp_agent::program::{self, Outcome, Start, StartupError, WipingAllocator};
 use ghapp_protocol::endpoint::Endpoint;
 use ghapp_protocol::hardening;

@@ -4,11 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use ghapp_agent::config::nearest;
+use crate::config::nearest;
 use lexopt::Arg;
 
 /// What `--help` prints.
-pub(crate) const HELP: &str = "\
+pub const HELP: &str = "\
 Hold a GitHub App's key access and serve short-lived tokens to git
 
 Usage: ghapp-agent [OPTIONS] <--foreground|--daemonize|--detached>
@@ -22,7 +22,7 @@ Options:
   -V, --version        Print version
 ";
 /// What `--version` prints.
-pub(crate) const VERSION: &str = concat!("ghapp-agent ", env!("CARGO_PKG_VERSION"), "\n");
+pub const VERSION: &str = concat!("ghapp-agent ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The flags that are not hidden.
 const FLAGS: &[&str] = &["foreground", "daemonize", "socket", "config", "help", "version"];
@@ -33,27 +33,31 @@ const CONFIG: &str = "--config <FILE>";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Request {
+pub enum Request {
+    /// To run.
     Run(Arguments),
+    /// `--help`.
     Help,
+    /// `--version`.
     Version,
 }
 
 /// How an agent is to run, and where.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Arguments {
-    pub(crate) mode: Mode,
+pub struct Arguments {
+    /// In the foreground or not.
+    pub mode: Mode,
     /// `--patron`, hidden: the process that a private agent ends with.
-    pub(crate) patron: Option<u32>,
+    pub patron: Option<u32>,
     /// `--socket`: another place than the user's own.
-    pub(crate) socket: Option<PathBuf>,
+    pub socket: Option<PathBuf>,
     /// `--config`: another configuration file.
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 }
 
 /// Exactly one of these flags has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Stay, and log to standard error.
     Foreground,
     /// Start an agent in the background, and return when it listens.
@@ -74,7 +78,7 @@ impl Mode {
 
 /// A command line that is none of ours.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UsageError {
+pub struct UsageError {
     cause: String,
     usage: &'static str,
 }
@@ -91,7 +95,7 @@ impl fmt::Display for UsageError {
 }
 
 /// Reads a command line, the program's name in front left out.
-pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
+pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let mut parser = lexopt::Parser::from_args(words);
     let mut modes = Vec::new();
     let (mut patron, mut socket, mut config) = (None, None, None);

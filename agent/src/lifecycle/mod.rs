@@ -1,6 +1,7 @@
 //! The life of an agent: one per endpoint, told when to stop, gone without a trace.
 
 mod activation;
+pub mod arguments;
 mod detach;
 mod error;
 mod listener;
