@@ -13,6 +13,8 @@ pub(crate) struct Token<'a> {
     text: &'a str,
     /// The modules within the file that it is in, outermost first.
     pub(crate) within: Vec<&'a str>,
+    /// Only tests compile it.
+    pub(crate) test: bool,
 }
 
 impl<'a> Source<'a> {
@@ -29,9 +31,79 @@ impl<'a> Source<'a> {
                 }
                 _ => {}
             }
-            source.tokens[index].within = open.iter().map(|(name, _)| *name).collect();
+            let within: Vec<_> = open.iter().map(|(name, _)| *name).collect();
+            source.tokens[index].test |= within.contains(&"tests");
+            source.tokens[index].within = within;
+            if source.text(index) == "#" && source.is_for_tests(index) {
+                let end = source.end_of_item(source.end_of_group(index + 1));
+                source.tokens[index..end].iter_mut().for_each(|token| token.test = true);
+            }
         }
         source
+    }
+
+    /// Whether an attribute begins here that leaves an item to the tests.
+    fn is_for_tests(&self, index: usize) -> bool {
+        let names: Vec<_> = (index + 1..self.end_of_group(index + 1)).map(|index| self.text(index)).collect();
+        names.get(1) == Some(&"cfg") && names.contains(&"test") && !names.contains(&"not") && !names.contains(&"any")
+    }
+
+    /// Whether only tests have a module that is a file of its own.
+    pub(crate) fn is_only_for_tests(&self, module: &str) -> bool {
+        let declared = |index: &usize| self.text(*index) == "mod" && self.text(index + 1) == module;
+        let mut declared = (0..self.tokens.len()).filter(declared).peekable();
+        declared.peek().is_some() && declared.all(|index| self.tokens[index].test)
+    }
+
+    /// Behind the bracket that closes the one here; here, if there is none.
+    pub(crate) fn end_of_group(&self, start: usize) -> usize {
+        let mut depth = 0;
+        for index in start..self.tokens.len() {
+            match self.text(index) {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                _ => {}
+            }
+            if depth <= 0 {
+                return index + usize::from(index > start);
+            }
+        }
+        self.tokens.len()
+    }
+
+    /// The bracket that opens what the one here closes.
+    pub(crate) fn start_of_group(&self, end: usize) -> usize {
+        let mut depth = 0;
+        for index in (0..=end).rev() {
+            match self.text(index) {
+                ")" | "]" | "}" => depth += 1,
+                "(" | "[" | "{" => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return index;
+            }
+        }
+        0
+    }
+
+    /// Where the item ends that begins here.
+    fn end_of_item(&self, start: usize) -> usize {
+        let mut index = start;
+        while index < self.tokens.len() {
+            match self.text(index) {
+                ";" => return index + 1,
+                "{" if self.text(index.wrapping_sub(1)) != "::" => return self.end_of_group(index),
+                "(" | "[" | "{" => index = self.end_of_group(index),
+                _ => index += 1,
+            }
+        }
+        index
+    }
+
+    /// Whether a token is a name; keywords are.
+    pub(crate) fn is_name(&self, index: usize) -> bool {
+        self.text(index).starts_with(|first: char| first.is_alphabetic() || first == '_')
     }
 
     /// The text of a token; nothing beyond the ends.
@@ -68,36 +140,6 @@ impl<'a> Source<'a> {
             && !inner
             && (self.text(index + 1) == "::" || self.text(index.wrapping_sub(1)) == "use")
     }
-
-    /// Where this file is in the agent's tree of modules; nothing for other crates and for the root.
-    pub(crate) fn module(&self) -> Option<Vec<String>> {
-        let path = self.file.strip_prefix("agent/src/")?.strip_suffix(".rs")?;
-        let path = path.strip_suffix("/mod").unwrap_or(path);
-        (!matches!(path, "lib" | "main") && !path.starts_with("bin/"))
-            .then(|| path.split('/').map(str::to_owned).collect())
-    }
-
-    /// The modules at the agent's root that this file names, with `crate::` or with enough of `super::`.
-    pub(crate) fn imports(&self, from: &str) -> Vec<(usize, String)> {
-        let depth = self.module().map_or(0, |path| path.len());
-        let mut imports = Vec::new();
-        for (index, token) in self.tokens.iter().enumerate() {
-            let starts = self.text(index.wrapping_sub(1)) != "::" || self.text(index.wrapping_sub(2)) == "self";
-            let mut next = index;
-            let mut above = 0;
-            while self.text(next) == "super" && self.text(next + 1) == "::" {
-                (next, above) = (next + 2, above + 1);
-            }
-            if matches!(token.text, "crate" | "ghapp_agent") && self.text(index + 1) == "::" {
-                (next, above) = (index + 2, usize::MAX);
-            }
-            if starts && above >= depth + token.within.len() && above > 0 {
-                imports.extend(self.group(next).into_iter().map(|name| (token.line, name.to_owned())));
-            }
-        }
-        imports.retain(|(_, name)| name != from && name != "self");
-        imports
-    }
 }
 
 /// Cuts Rust into names and signs, leaving out comments, texts and characters.
@@ -126,7 +168,7 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
             (first.len_utf8(), !first.is_whitespace())
         };
         if kept {
-            tokens.push(Token { line, text: &rest[..length], within: Vec::new() });
+            tokens.push(Token { line, text: &rest[..length], within: Vec::new(), test: false });
         }
         line += rest[..length].matches('\n').count();
         rest = &rest[length..];

@@ -1,0 +1,49 @@
+//! No list of a rule has what is not there.
+
+use crate::places::{Deed, EXPOSING, OWNED, Places, READING, SPAWNING, exposes, reads_environment, starts_task};
+use crate::rooms::{HALLS, LENT, TOGETHER};
+use crate::source::Source;
+use crate::structure::{goes_down, goes_up, loans, room};
+use crate::{HOUSE, SOURCES};
+
+#[test]
+fn no_place_is_listed_in_vain() {
+    let sources = &HOUSE.workspace.sources;
+    let somewhere = |place: &str, done: &dyn Fn(&Source<'_>, usize) -> bool| {
+        let mut there = sources.iter().filter(|source| source.file.starts_with(place));
+        there.any(|source| (0..source.tokens.len()).any(|index| done(source, index)))
+    };
+    let mut vain = Vec::new();
+    let deeds: [(Places, Deed); 3] = [(EXPOSING, exposes), (READING, reads_environment), (SPAWNING, starts_task)];
+    for (places, done) in deeds {
+        for (place, reason) in places.iter().filter(|(place, _)| !somewhere(place, &done)) {
+            vain.push(format!("{place} is listed, because it {reason}, and does not"));
+        }
+    }
+    for (krate, owners) in OWNED {
+        let uses = |source: &Source<'_>, index: usize| source.is_path_root(index, krate);
+        for owner in owners.iter().filter(|owner| !somewhere(owner, &uses)) {
+            vain.push(format!("{owner} owns {krate} and does not use it"));
+        }
+    }
+    for hall in HALLS {
+        for (_, name, _) in hall.rooms {
+            if !SOURCES.iter().any(|(file, _)| room(hall, file) == Some(name)) {
+                vain.push(format!("{name} has a floor in {} and is not there", hall.root));
+            }
+        }
+    }
+    for (lent, reason) in LENT {
+        if !loans(&HOUSE).iter().any(|(_, file)| file.starts_with(lent)) {
+            vain.push(format!("the command line may use {lent}, because {reason}, and does not"));
+        }
+    }
+    for (own, _) in TOGETHER {
+        let mut counted = HOUSE.arrows.iter().filter(|arrow| !arrow.test);
+        let down = counted.clone().any(|arrow| goes_down(&HOUSE, arrow, own));
+        if !down || !counted.any(|arrow| goes_up(&HOUSE, arrow, own)) {
+            vain.push(format!("{own} may be in circles with what is below it, and is in none"));
+        }
+    }
+    assert!(vain.is_empty(), "\n{}", vain.join("\n"));
+}
