@@ -19,8 +19,7 @@
 //! The command line is a package of its own. It may know what a person configures and what that means, and how the files are read
 //! that are a person's own; what serves tokens is private, so that the compiler keeps it out of there.
 
-#[expect(unreachable_pub, reason = "`audit_log` is what others see of it")]
-mod audit;
+pub mod audit;
 #[expect(unreachable_pub, reason = "its rooms say among each other what may be used")]
 mod broker;
 pub mod clock;
@@ -38,11 +37,6 @@ mod server;
 pub mod signer;
 mod token;
 
-/// Reading the audit log, for those who show it.
-pub mod audit_log {
-    pub use crate::audit::{Changes, Reading};
-}
-
 /// The rules that decide how often GitHub is asked. `examples/minting_cost.rs` counts with them, so that what it says is what the
 /// agent does.
 pub mod minting {
@@ -56,7 +50,9 @@ pub mod program {
 
     use ghapp_protocol::endpoint::Endpoint;
 
-    pub use crate::lifecycle::{Outcome, arguments, Start, StartupError, detach, leave_session, tell_failure, tell_misplaced};
+    pub use crate::lifecycle::{
+        Outcome, Start, StartupError, arguments, detach, leave_session, tell_failure, tell_misplaced,
+    };
     pub use crate::process::memory::WipingAllocator;
 
     /// Serves the endpoint until the agent is told to end, has nothing left to do, or `patron` has ended.

@@ -17,18 +17,18 @@ use std::thread::JoinHandle;
 
 use tracing::{error, warn};
 
-pub use files::KEPT;
+pub(crate) use files::KEPT;
 use queue::Queue;
 pub use reading::{Changes, Reading};
-pub use record::Record;
-pub use trail::MAX_SIZE;
+pub(crate) use record::Record;
+pub(crate) use trail::MAX_SIZE;
 use trail::{Appended, Trail};
 
 /// Decisions that are written at once. They are about 16 KiB, far less than what a file of the log holds.
 const BATCH: usize = 32;
 
 /// Where decisions are written.
-pub struct Audit {
+pub(crate) struct Audit {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
     lost: Arc<Lost>,

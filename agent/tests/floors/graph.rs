@@ -62,14 +62,13 @@ pub(crate) fn arrows<'a>(workspace: &Workspace<'a>, methods: &Methods<'_, 'a>) -
 /// What can be reached from where, and by which arrow.
 type Onward<'g> = HashMap<usize, Vec<(usize, &'g Arrow)>>;
 
-/// Circles of nodes, to which files belong: the shortest first. They have no arrow in common, and without their arrows there is none.
-pub(crate) fn circles<'g>(arrows: &[&'g Arrow], node: impl Fn(usize) -> usize) -> Vec<Vec<&'g Arrow>> {
+/// Circles of files, the shortest first. They have no arrow in common, and without their arrows there is none.
+pub(crate) fn circles<'g>(arrows: &[&'g Arrow]) -> Vec<Vec<&'g Arrow>> {
     let mut onward = Onward::new();
     for arrow in arrows {
-        let (from, to) = (node(arrow.from), node(arrow.to));
-        let ways = onward.entry(from).or_default();
-        if from != to && ways.iter().all(|(known, _)| *known != to) {
-            ways.push((to, arrow));
+        let ways = onward.entry(arrow.from).or_default();
+        if arrow.from != arrow.to && ways.iter().all(|(known, _)| *known != arrow.to) {
+            ways.push((arrow.to, arrow));
         }
     }
     let mut nodes: Vec<_> = onward.keys().copied().collect();

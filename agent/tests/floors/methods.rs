@@ -239,7 +239,8 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
             "await" if before(end) == "." => self.types(end - 2),
             "]" => self.types(source.start_of_group(end).checked_sub(1)?),
             ")" => self.result(source.start_of_group(end).checked_sub(1)?, end),
-            "self" if before(end) != "." => self.own_type(end).map(|own| Types::from([own])),
+            // In a trait it is whatever has the trait.
+            "self" if before(end) != "." => Some(self.own_type(end).into_iter().collect()),
             field if before(end) == "." => match self.types(end - 2) {
                 Some(known) => union(&self.methods.fields, &known, field),
                 None => self.methods.named_fields.get(field).cloned(),

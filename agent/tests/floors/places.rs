@@ -137,7 +137,7 @@ pub(crate) const SPAWNING: Places = &[
     ("cli/src/login/create/callback.rs", "one for each visitor of the page, counted by permits"),
     ("agent/src/lifecycle/", "waits for signals, and for a lock"),
     ("agent/src/server/", "one for each connection, counted by permits"),
-    ("agent/src/token/flight.rs", "a mint goes on when the one who asked has gone"),
+    ("agent/src/token/single_flight.rs", "a mint goes on when the one who asked has gone"),
 ];
 
 pub(crate) const FILES: Rule = Rule {

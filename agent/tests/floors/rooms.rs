@@ -99,7 +99,3 @@ pub(crate) const LENT: &[(&str, &str)] = &[
     ("signer/import.rs", "a key is looked at before it is handed over"),
     ("signer/mod.rs", "it hands on what import.rs has"),
 ];
-
-/// Folders whose own file and the files below it use each other, and why that is no circle to a reader: the one is what the others
-/// are parts of.
-pub(crate) const TOGETHER: &[(&str, &str)] = &[];

@@ -5,23 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{Arrow, circles};
 use crate::house::{Breach, House, Rule};
 use crate::paths::Path;
-use crate::rooms::{HALLS, Hall, LENT, TOGETHER};
+use crate::rooms::{HALLS, Hall, LENT};
 use crate::shapes::Reader;
 
 pub(crate) const CIRCLES: Rule = Rule {
     text: "No file uses, over however many others, a file that uses it; calls of methods count (floors/methods.rs says which).",
     breaches: |house| {
         let counted: Vec<_> = house.arrows.iter().filter(|arrow| !arrow.test).collect();
-        // Inside a folder of the list, what its own file uses of those below it is left out.
-        let upward = |arrow: &&&Arrow| !TOGETHER.iter().any(|(own, _)| goes_down(house, arrow, own));
-        let within: Vec<_> = counted.iter().filter(upward).copied().collect();
-        // Seen from outside, such a folder is one node.
-        let together = |file: usize| {
-            let own = |(own, _): &(&str, &str)| house.workspace.sources.iter().position(|source| source.file == *own);
-            TOGETHER.iter().filter_map(own).find(|own| house.workspace.is_below(file, *own)).unwrap_or(file)
-        };
-        let found = circles(&within, |file| file).into_iter().chain(circles(&counted, together));
-        let ways: BTreeSet<_> = found.map(|circle| (circle.len(), way(house, &circle))).collect();
+        let found = circles(&counted);
+        let ways: BTreeSet<_> = found.iter().map(|circle| (circle.len(), way(house, circle))).collect();
         ways.into_iter().map(|(_, (file, line, way))| Breach::new(house, file, line, way)).collect()
     },
 };
@@ -33,16 +25,6 @@ fn way(house: &House<'_>, circle: &[&Arrow]) -> (usize, usize, String) {
     let onward: String = circle[1..].iter().map(step).collect();
     let first = circle[0];
     (first.from, first.line, format!("{} -> {onward}{}", first.how, file(first.from)))
-}
-
-/// Whether a folder's own file uses one below it.
-pub(crate) fn goes_down(house: &House<'_>, arrow: &Arrow, own: &str) -> bool {
-    house.workspace.sources[arrow.from].file == own && house.workspace.is_below(arrow.to, arrow.from)
-}
-
-/// Whether a file uses the own file of the folder that it is in.
-pub(crate) fn goes_up(house: &House<'_>, arrow: &Arrow, own: &str) -> bool {
-    house.workspace.sources[arrow.to].file == own && house.workspace.is_below(arrow.from, arrow.to)
 }
 
 pub(crate) const FLOORS: Rule = Rule {

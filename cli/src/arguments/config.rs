@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Form;
+use super::groups::Form;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {

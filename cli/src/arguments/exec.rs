@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::TokenScope;
+use super::groups::TokenScope;
 
 /// Run a command with a token in its environment
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ghapp_protocol::message::Label;
 
-use super::Form;
+use super::groups::Form;
 
 /// What follows the help of `ghapp agent expose`.
 const RECIPE: &str = "\

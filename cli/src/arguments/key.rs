@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Form;
+use super::groups::Form;
 
 /// What follows the help of `ghapp key`.
 const ROTATION: &str = "\

@@ -6,7 +6,7 @@ use clap::Args;
 use ghapp_agent::model::{ApiUrl, AppName, StoreKind};
 use ghapp_protocol::remote::{Host, Owner};
 
-use super::{app_name, host, owner};
+use super::values::{app_name, host, owner};
 use crate::failure::CliError;
 
 /// Where Apps are unless another host is named.

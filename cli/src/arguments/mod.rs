@@ -3,6 +3,7 @@
 mod config;
 mod exec;
 mod expose;
+mod groups;
 mod key;
 mod login;
 mod manual;
@@ -14,17 +15,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ghapp_agent::model::AppName;
-use ghapp_protocol::remote::{Host, Owner};
 
 use crate::terminal::output::ColorChoice;
 
 pub(crate) use config::{Config, Get, Set};
 pub(crate) use exec::Exec;
 pub(crate) use expose::{Expose, Unexpose};
+pub(crate) use groups::{Form, TokenScope};
 pub(crate) use key::{Key, NewKey, Verb, Verify};
 pub(crate) use login::{DEFAULT_HOST, Login};
 pub(crate) use manual::{Completion, Help, Man};
 pub(crate) use setup_git::{Besides, Place, SetupGit};
+use values::app_name;
 pub(crate) use values::{permissions, seconds};
 
 /// Let git act as a GitHub App
@@ -79,14 +81,6 @@ pub(crate) struct Global {
     /// The App to use, when there are several
     #[arg(long, global = true, value_name = "NAME", value_parser = app_name)]
     pub(crate) app: Option<AppName>,
-}
-
-/// For commands that print data.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Form {
-    /// Print JSON for scripts
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -198,20 +192,6 @@ pub(crate) struct Token {
     /// Print an HTTP header instead of the bare token
     #[arg(long, conflicts_with = "json")]
     pub(crate) header: bool,
-}
-
-/// What a token is to be good for.
-#[derive(Debug, Args)]
-pub(crate) struct TokenScope {
-    /// What it may do, such as contents=read,issues=write
-    #[arg(long, value_name = "NAME=LEVEL,..")]
-    pub(crate) permissions: Option<String>,
-    /// Further repositories of the same owner
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-    pub(crate) repositories: Vec<String>,
-    /// Least life left, such as 10m
-    #[arg(long, value_name = "TIME")]
-    pub(crate) min_ttl: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -342,18 +322,6 @@ pub(crate) struct Exports {
     pub(crate) fish: bool,
     #[command(flatten)]
     pub(crate) form: Form,
-}
-
-fn host(text: &str) -> Result<Host, String> {
-    Host::parse(text).map_err(|error| error.to_string())
-}
-
-fn owner(text: &str) -> Result<Owner, String> {
-    Owner::parse(text).map_err(|error| error.to_string())
-}
-
-fn app_name(text: &str) -> Result<AppName, String> {
-    AppName::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

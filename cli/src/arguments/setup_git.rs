@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ghapp_protocol::remote::{Host, Owner};
 
-use super::{host, owner};
+use super::values::{host, owner};
 
 #[derive(Debug, Args)]
 pub(crate) struct SetupGit {

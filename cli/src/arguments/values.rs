@@ -1,9 +1,10 @@
-//! Values of flags that more than one command takes: permissions, and spans of time.
+//! Values of flags that more than one command takes: names, permissions, and spans of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ghapp_agent::model::Permissions;
+use ghapp_agent::model::{AppName, Permissions};
+use ghapp_protocol::remote::{Host, Owner};
 
 use crate::failure::CliError;
 
@@ -31,6 +32,21 @@ pub(crate) fn seconds(flag: &str, text: &str) -> Result<u64, CliError> {
     duration
         .map(|duration| duration.as_secs())
         .ok_or_else(|| CliError::usage(format!("{flag} takes a time such as 10m or 90s")))
+}
+
+/// Reads the name of a host.
+pub(crate) fn host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads the name of an owner.
+pub(crate) fn owner(text: &str) -> Result<Owner, String> {
+    Owner::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads the nickname of an App.
+pub(crate) fn app_name(text: &str) -> Result<AppName, String> {
+    AppName::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `ghapp logs`: shows the audit log, older files included. It reads files and needs no agent.
 
-use ghapp_agent::audit_log::{Changes, Reading};
+use ghapp_agent::audit::{Changes, Reading};
 use ghapp_agent::clock::{Clock, SystemClock};
 use ghapp_agent::config::audit_file;
 use jiff::Timestamp;
