@@ -1,6 +1,7 @@
 //! A wire message becomes a call of the broker, and what it says a wire message.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,7 @@ use ghapp_protocol::message::{Call, ExposedCall, PERSON_ANSWER, Reply, Request, 
 use ghapp_protocol::{BUILD_VERSION, WIRE_VERSION};
 use tokio::time::timeout;
 
-use super::exposed;
-use super::service::Service;
+use super::{Service, exposed};
 use crate::broker::{apps, git, lock, telling};
 use crate::model::{Caller, Exposure};
 
@@ -18,6 +18,14 @@ use crate::model::{Caller, Exposure};
 const GIT_DEADLINE: Duration = Duration::from_secs(18);
 /// What people are told when an answer is late and the work behind it harms nobody if it goes on or is given up.
 const TRY_AGAIN: &str = "try again";
+// What they are told when the work goes on behind a late answer.
+const LOGIN_GOES_ON: &str = "the login goes on; see later: ghapp apps";
+const LOGOUT_GOES_ON: &str = "the logout goes on; see later: ghapp apps";
+const KEYS_GO_ON: &str = "it goes on; see later: ghapp key list";
+const REVOCATION_GOES_ON: &str = "the revocation goes on; see later: ghapp leases";
+const LOCK_GOES_ON: &str = "the agent is locked and goes on revoking; see later: ghapp status";
+const UNLOCK_GOES_ON: &str = "the agent goes on unlocking; see later: ghapp status";
+const SEE_EXPOSED: &str = "see later: ghapp agent exposed";
 
 /// Answers one request.
 pub(super) async fn answer(request: Request, caller: &Caller, service: &Service) -> Reply {
@@ -35,88 +43,44 @@ pub(super) async fn answer(request: Request, caller: &Caller, service: &Service)
         }
         _ if v != WIRE_VERSION => Reply::Error(other_version()),
         Call::Reload {} => apps::reload(broker),
-        Call::Login(login) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
-                apps::login(&broker, *login, &caller).await
-            })
-            .await
-        }
-        Call::CreateApp(app) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the login goes on; see later: ghapp apps", async move {
-                apps::create_app(&broker, *app, &caller).await
-            })
-            .await
-        }
-        Call::Logout(logout) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the logout goes on; see later: ghapp apps", async move {
-                apps::logout(&broker, logout, &caller).await
-            })
-            .await
-        }
         Call::Token(call) => within(GIT_DEADLINE, git::token(broker, call, caller)).await,
         Call::Which(which) => within(GIT_DEADLINE, git::which(broker, which, caller)).await,
         Call::Leases { after } => telling::leases(broker, after),
-        Call::Revoke(revoke) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
-                lock::revoke(&broker, revoke, &caller).await
-            })
-            .await
-        }
-        Call::Lock(call) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the agent is locked and goes on revoking; see later: ghapp status", async move {
-                lock::lock(&broker, call, &caller).await
-            })
-            .await
-        }
-        Call::Unlock(unlock) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the agent goes on unlocking; see later: ghapp status", async move {
-                lock::unlock(&broker, unlock, &caller).await
-            })
-            .await
-        }
-        Call::Expose(call) => {
-            let (service, caller) = (service.clone(), caller.clone());
-            whole(PERSON_ANSWER, "see later: ghapp agent exposed", async move {
-                exposed::open(*call, &caller, &service.broker, &service.listening, &service.doors).await
-            })
-            .await
-        }
-        Call::Unexpose(call) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "the revocation goes on; see later: ghapp leases", async move {
-                git::unexpose(&broker, call, &caller).await
-            })
-            .await
-        }
-        Call::Keys(call) => within(PERSON_ANSWER, apps::keys(broker, &call, caller)).await,
-        Call::AddKey(call) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
-                apps::add_key(&broker, *call, &caller).await
-            })
-            .await
-        }
-        Call::RemoveKey(call) => {
-            let (broker, caller) = (Arc::clone(broker), caller.clone());
-            whole(PERSON_ANSWER, "it goes on; see later: ghapp key list", async move {
-                apps::remove_key(&broker, call, &caller).await
-            })
-            .await
-        }
         Call::Exposed { after } => git::list_exposed(broker, after.as_ref()),
+        Call::Keys(call) => within(PERSON_ANSWER, apps::keys(broker, &call, caller)).await,
         Call::Installations(call) => within(PERSON_ANSWER, telling::installations(broker, &call)).await,
         Call::Repositories(call) => within(PERSON_ANSWER, telling::repositories(broker, &call, caller)).await,
         Call::Identity(call) => within(PERSON_ANSWER, telling::identity(broker, &call, caller)).await,
         Call::Examine(call) => within(PERSON_ANSWER, telling::examine(broker, &call, caller)).await,
-        // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
-        _ => Reply::Error(other_version()),
+        call => change(call, caller.clone(), service.clone()).await,
     }
+}
+
+/// Answers a request that changes something: its work is never left half done.
+async fn change(call: Call, caller: Caller, service: Service) -> Reply {
+    let broker = Arc::clone(&service.broker);
+    let (hint, work): (_, Pin<Box<dyn Future<Output = Reply> + Send>>) = match call {
+        Call::Login(call) => (LOGIN_GOES_ON, Box::pin(async move { apps::login(&broker, *call, &caller).await })),
+        Call::CreateApp(call) => {
+            (LOGIN_GOES_ON, Box::pin(async move { apps::create_app(&broker, *call, &caller).await }))
+        }
+        Call::Logout(call) => (LOGOUT_GOES_ON, Box::pin(async move { apps::logout(&broker, call, &caller).await })),
+        Call::AddKey(call) => (KEYS_GO_ON, Box::pin(async move { apps::add_key(&broker, *call, &caller).await })),
+        Call::RemoveKey(call) => (KEYS_GO_ON, Box::pin(async move { apps::remove_key(&broker, call, &caller).await })),
+        Call::Revoke(call) => (REVOCATION_GOES_ON, Box::pin(async move { lock::revoke(&broker, call, &caller).await })),
+        Call::Lock(call) => (LOCK_GOES_ON, Box::pin(async move { lock::lock(&broker, call, &caller).await })),
+        Call::Unlock(call) => (UNLOCK_GOES_ON, Box::pin(async move { lock::unlock(&broker, call, &caller).await })),
+        Call::Expose(call) => (
+            SEE_EXPOSED,
+            Box::pin(async move { exposed::open(*call, &caller, &broker, &service.listening, &service.doors).await }),
+        ),
+        Call::Unexpose(call) => {
+            (REVOCATION_GOES_ON, Box::pin(async move { git::unexpose(&broker, call, &caller).await }))
+        }
+        // A request of a newer client. Exhaustive matching is not possible here: the enum is open for newer versions.
+        _ => return Reply::Error(other_version()),
+    };
+    whole(PERSON_ANSWER, hint, work).await
 }
 
 /// Answers one request over an exposed socket. Only what [`ExposedCall`] has is answered at all, in any version of it.
