@@ -124,6 +124,28 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// All of a list that comes in pages. `ask` is told behind which key the list goes on, and tells a page and whether there are more.
+    pub(crate) fn pages<T, K: PartialOrd + Clone>(
+        &self,
+        key: impl Fn(&T) -> K,
+        ask: impl Fn(Option<K>) -> Result<(Vec<T>, bool), CliError>,
+    ) -> Result<Vec<T>, CliError> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map(&key);
+            let (page, more) = ask(after.clone())?;
+            let advanced = page.last().map(&key) > after;
+            all.extend(page);
+            if !more {
+                return Ok(all);
+            }
+            // A page that leads nowhere would be asked for again and again.
+            if !advanced {
+                return Err(self.unexpected());
+            }
+        }
+    }
+
     /// What to say when a reply is not one to this question.
     pub(crate) fn unexpected(&self) -> CliError {
         // `status` is frozen, so any agent can say what it is.

@@ -47,27 +47,17 @@ pub(crate) fn installations(
     app: &str,
     refresh: bool,
 ) -> Result<Vec<InstallationStatus>, CliError> {
-    let mut all: Vec<InstallationStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|one| one.id);
+    let ask = |after: Option<u64>| {
         let call = Call::Installations(InstallationsCall {
             app: app.to_owned(),
             // GitHub is asked once; the further pages are those of what it said then.
             refresh: refresh && after.is_none(),
             after,
         });
-        let reply = if refresh { session.agent.ask_slow(call)? } else { session.agent.ask(call)? };
-        let Reply::Installations { installations, more } = reply else {
-            return Err(session.agent.unexpected());
-        };
-        let advanced = installations.last().is_some_and(|last| Some(last.id) > after);
-        all.extend(installations);
-        if !more {
-            return Ok(all);
+        match if refresh { session.agent.ask_slow(call)? } else { session.agent.ask(call)? } {
+            Reply::Installations { installations, more } => Ok((installations, more)),
+            _ => Err(session.agent.unexpected()),
         }
-        // A page that leads nowhere would be asked for for ever.
-        if !advanced {
-            return Err(session.agent.unexpected());
-        }
-    }
+    };
+    session.agent.pages(|one: &InstallationStatus| one.id, ask)
 }

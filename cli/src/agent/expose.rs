@@ -146,25 +146,12 @@ pub(crate) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
 
 /// Starts no agent: one that is not there exposes nothing.
 fn all(session: &Session<'_>) -> Result<Vec<ExposureStatus>, CliError> {
-    let mut all: Vec<ExposureStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|exposed| exposed.label.clone());
-        match session.agent.ask_running(Call::Exposed { after: after.clone() }, NETWORK_TIMEOUT)? {
-            None => return Ok(all),
-            Some(Reply::Exposures { exposed, more }) => {
-                let advanced = exposed.last().is_some_and(|last| Some(&last.label) > after.as_ref());
-                all.extend(exposed);
-                if !more {
-                    return Ok(all);
-                }
-                // A page that leads nowhere would be asked for for ever.
-                if !advanced {
-                    return Err(session.agent.unexpected());
-                }
-            }
-            Some(_) => return Err(session.agent.unexpected()),
-        }
-    }
+    let ask = |after| match session.agent.ask_running(Call::Exposed { after }, NETWORK_TIMEOUT)? {
+        None => Ok((Vec::new(), false)),
+        Some(Reply::Exposures { exposed, more }) => Ok((exposed, more)),
+        Some(_) => Err(session.agent.unexpected()),
+    };
+    session.agent.pages(|exposed: &ExposureStatus| exposed.label.clone(), ask)
 }
 
 fn row(exposed: &ExposureStatus, now: i64) -> Vec<String> {

@@ -36,24 +36,11 @@ pub(crate) fn run(session: &Session<'_>, form: Form) -> Result<(), CliError> {
 }
 
 fn all(session: &Session<'_>) -> Result<Vec<LeaseStatus>, CliError> {
-    let mut all: Vec<LeaseStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|lease| lease.id);
-        match session.agent.ask(Call::Leases { after })? {
-            Reply::Leases { leases, more } => {
-                let advanced = leases.last().is_some_and(|last| Some(last.id) > after);
-                all.extend(leases);
-                if !more {
-                    return Ok(all);
-                }
-                // A page that leads nowhere would be asked for for ever.
-                if !advanced {
-                    return Err(session.agent.unexpected());
-                }
-            }
-            _ => return Err(session.agent.unexpected()),
-        }
-    }
+    let ask = |after| match session.agent.ask(Call::Leases { after })? {
+        Reply::Leases { leases, more } => Ok((leases, more)),
+        _ => Err(session.agent.unexpected()),
+    };
+    session.agent.pages(|lease: &LeaseStatus| lease.id, ask)
 }
 
 fn row(lease: &LeaseStatus, now: i64) -> Vec<String> {

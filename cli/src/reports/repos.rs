@@ -130,9 +130,7 @@ fn repositories(
     installation: u64,
     refresh: bool,
 ) -> Result<Vec<RepositoryStatus>, CliError> {
-    let mut all: Vec<RepositoryStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|one| one.id);
+    let ask = |after: Option<u64>| {
         let call = Call::Repositories(RepositoriesCall {
             app: app.to_owned(),
             installation,
@@ -140,17 +138,10 @@ fn repositories(
             refresh: refresh && after.is_none(),
             after,
         });
-        let Reply::Repositories { repositories, more } = session.agent.ask_slow(call)? else {
-            return Err(session.agent.unexpected());
-        };
-        let advanced = repositories.last().is_some_and(|last| Some(last.id) > after);
-        all.extend(repositories);
-        if !more {
-            return Ok(all);
+        match session.agent.ask_slow(call)? {
+            Reply::Repositories { repositories, more } => Ok((repositories, more)),
+            _ => Err(session.agent.unexpected()),
         }
-        // A page that leads nowhere would be asked for for ever.
-        if !advanced {
-            return Err(session.agent.unexpected());
-        }
-    }
+    };
+    session.agent.pages(|one: &RepositoryStatus| one.id, ask)
 }
