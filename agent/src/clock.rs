@@ -1,5 +1,6 @@
 //! Time, as an argument: the wall clock for what GitHub says, the boot clock for what elapsed.
 
+#[cfg(test)]
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -46,28 +47,31 @@ fn boot_time() -> Duration {
 }
 
 /// A clock for tests: it stands until it is moved.
+#[cfg(test)]
 #[derive(Debug)]
-pub struct TestClock(Mutex<Moment>);
+pub(crate) struct TestClock(Mutex<Moment>);
 
+#[cfg(test)]
 impl TestClock {
     /// Stands at that wall time.
-    pub fn at(wall: i64) -> Self {
+    pub(crate) fn at(wall: i64) -> Self {
         Self(Mutex::new(Moment { wall, boot: Duration::from_secs(1000) }))
     }
 
     /// Lets time pass on both clocks.
-    pub fn pass(&self, seconds: u32) {
+    pub(crate) fn pass(&self, seconds: u32) {
         let mut now = self.0.lock().expect("no test panics with the clock in its hand");
         now.wall += i64::from(seconds);
         now.boot += Duration::from_secs(seconds.into());
     }
 
     /// Sets the wall clock, as a person or a time server does.
-    pub fn set_wall(&self, wall: i64) {
+    pub(crate) fn set_wall(&self, wall: i64) {
         self.0.lock().expect("no test panics with the clock in its hand").wall = wall;
     }
 }
 
+#[cfg(test)]
 impl Clock for TestClock {
     fn now(&self) -> Moment {
         *self.0.lock().expect("no test panics with the clock in its hand")

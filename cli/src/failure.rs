@@ -4,12 +4,12 @@ use std::error::Error;
 use std::path::Path;
 
 use ghapp_agent::config::{ConfigError, PathsError};
-use ghapp_agent::model::shell_word;
 use ghapp_agent::signer::ImportError;
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::client::ClientError;
 use ghapp_protocol::endpoint::{Endpoint, EndpointError};
 use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::start::StartError;
 
 /// What ends a command. Neither text ever holds a token, a key, or input that nobody has checked.

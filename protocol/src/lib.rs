@@ -13,6 +13,7 @@
 //! * [`hardening`]: no core dumps and no debuggers for programs that hold a secret;
 //! * [`error`]: what can go wrong, as one table of codes, error ids and exit codes;
 //! * [`secret`] and [`token_hash`]: a token's type from birth to wire, and the only form of it that may be logged;
+//! * [`pasted`]: commands that people are told to paste;
 //! * [`trace`]: what happens, for the person who wonders why.
 //!
 //! The wire format's specification is the set of JSON files under `protocol/tests/messages/`.
@@ -24,6 +25,7 @@ pub mod error;
 pub mod frame;
 pub mod hardening;
 pub mod message;
+pub mod pasted;
 pub mod remote;
 pub mod secret;
 pub mod start;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::remote::{Host, RepositoryName};
 use serde::Deserialize;
 use toml::Spanned;
@@ -16,7 +17,6 @@ use super::position::{line_and_column, nearest};
 use crate::files::regular_file;
 use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
-    shell_word,
 };
 
 /// Largest file that is read. A configuration with thousands of rules is below it.

@@ -1,8 +1,8 @@
 //! Checks of our own configuration: the file, and the Apps in it.
 
 use ghapp_agent::config::{self, ConfigError};
-use ghapp_agent::model::{first_login, shell_word};
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::pasted::{first_login, shell_word};
 
 use super::facts::Facts;
 use super::fix::Fix;

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use ghapp_agent::model::shell_word;
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::pasted::shell_word;
 
 use crate::failure::CliError;
 use crate::process::bounded;

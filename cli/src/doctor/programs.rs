@@ -3,9 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use ghapp_agent::model::shell_word;
 use ghapp_protocol::BUILD_VERSION;
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::start::sibling;
 
 use ghapp_protocol::remote::{Host, Owner};

@@ -37,7 +37,7 @@ pub(crate) fn is_about(url: &str, host: &Host) -> bool {
 pub(crate) fn absolute_helper(program: &str) -> String {
     // A backslash would be eaten by git's own shell on Windows, which takes slashes as well.
     let program = if cfg!(windows) { program.replace('\\', "/") } else { program.to_owned() };
-    match ghapp_agent::model::shell_word(&program) {
+    match ghapp_protocol::pasted::shell_word(&program) {
         quoted if quoted == program => program,
         // Only a value that begins with "!" is given to the shell whatever its first character is.
         quoted => format!("!{quoted}"),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use ghapp_agent::config;
-use ghapp_agent::model::{first_login, shell_word};
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::pasted::{first_login, shell_word};
 use ghapp_protocol::remote::{Host, Owner};
 use ghapp_protocol::start::sibling;
 

@@ -1,7 +1,7 @@
 //! `ghapp apps` and `ghapp installations`: what is configured, and where it is installed.
 
-use ghapp_agent::model::first_login;
 use ghapp_protocol::error::ErrorCode;
+use ghapp_protocol::pasted::first_login;
 use serde::Serialize;
 
 use crate::arguments::Listing;

@@ -1,8 +1,8 @@
 //! `ghapp repos`: the repositories that Apps reach, installation by installation.
 
-use ghapp_agent::model::first_login;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Reply, RepositoriesCall, RepositoryStatus};
+use ghapp_protocol::pasted::first_login;
 use serde::Serialize;
 
 use crate::arguments::Repos;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use ghapp_agent::model::first_login;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, InstallationStatus, Status, StoreStatus};
+use ghapp_protocol::pasted::first_login;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::CliError;

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use ghapp_agent::model::shell_word;
+use ghapp_protocol::pasted::shell_word;
 
 /// Opens a page. False when there is no browser to open it with; whether one shows it, nobody can tell.
 pub(crate) fn open(url: &str) -> bool {

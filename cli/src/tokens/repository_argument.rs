@@ -1,6 +1,6 @@
 //! Which repository somebody means: `OWNER/REPO`, a remote's URL, or the origin of the current directory.
 
-use ghapp_agent::model::shell_word;
+use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::remote::{FullName, Host};
 
 use crate::failure::CliError;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_agent::model::first_login;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{Call, Lease, Reply, TokenCall, TokenReply};
+use ghapp_protocol::pasted::first_login;
 use ghapp_protocol::remote::RepositoryName;
 use serde::Serialize;
 use zeroize::Zeroizing;

@@ -4,13 +4,13 @@ pub(in crate::broker) mod exposed;
 pub(in crate::broker) mod stores;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::pasted::{first_login, shell_word};
 use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
 use crate::config::{EditError, MAX_MIN_TTL};
 use crate::github::GitHubError;
 use crate::model::{
     ApiUrl, App, AppName, Fingerprint, Installation, InstallationId, Issuer, Level, Permissions, StoreKind, TokenScope,
-    first_login, shell_word,
 };
 
 /// A time as people and programs read it.

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ghapp_agent::model::shell_word;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, Call, CreateApp, Reply};
+use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::remote::Host;
 use ghapp_protocol::secret::Secret;
 
