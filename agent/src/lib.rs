@@ -20,7 +20,6 @@
 //! that are a person's own; what serves tokens is private, so that the compiler keeps it out of there.
 
 pub mod audit;
-#[expect(unreachable_pub, reason = "its rooms say among each other what may be used")]
 mod broker;
 pub mod clock;
 pub mod config;

@@ -6,7 +6,7 @@ use std::{fs, io};
 use crate::files::private_directory;
 
 /// Older files that are kept: `audit.jsonl.1` is the youngest of them.
-pub const KEPT: u32 = 4;
+pub(super) const KEPT: u32 = 4;
 
 /// The name of an older file.
 pub(super) fn aside(path: &Path, number: u32) -> PathBuf {

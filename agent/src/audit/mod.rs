@@ -17,7 +17,6 @@ use std::thread::JoinHandle;
 
 use tracing::{error, warn};
 
-pub(crate) use files::KEPT;
 use queue::Queue;
 pub use reading::{Changes, Reading};
 pub(crate) use record::Record;
@@ -56,7 +55,7 @@ impl Lost {
 
 impl Audit {
     /// Opens the log for appending and starts its thread.
-    pub fn open(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         Self::over(Trail::open(path.clone(), MAX_SIZE)?, path)
     }
 
@@ -77,14 +76,14 @@ impl Audit {
     }
 
     /// Writes a decision.
-    pub fn record(&self, record: Record) {
+    pub(crate) fn record(&self, record: Record) {
         self.record_later(record);
         self.hand_over();
     }
 
     /// Writes a decision when [`Self::hand_over`] is called next, which the caller sees to: to wake the thread takes longer than to
     /// find a token in the cache, and whoever asked for it need not wait for that.
-    pub fn record_later(&self, record: Record) {
+    pub(crate) fn record_later(&self, record: Record) {
         // The thread lives as long as this, unless it panicked.
         if !self.queue.put(record) {
             self.lost.add(1, "its thread has ended".to_owned());
@@ -92,12 +91,12 @@ impl Audit {
     }
 
     /// Has the thread write all that there is to write.
-    pub fn hand_over(&self) {
+    pub(crate) fn hand_over(&self) {
         self.queue.wake();
     }
 
     /// What is missing in the log since the agent started, and why. None: everything is there.
-    pub fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         let count = self.lost.count.load(Ordering::Relaxed);
         let removed = self.lost.removals.load(Ordering::Relaxed) > 0;
         let what = match count {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// One decision.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// When, RFC 3339, UTC.
     pub ts: String,
     /// What was asked: `get`, `erase`, `token`, `login`, ...

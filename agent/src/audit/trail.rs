@@ -14,7 +14,7 @@ use tracing::warn;
 use super::files::{KEPT, aside, make_directory, same_file};
 
 /// Largest file of the log: about 25,000 decisions. With the older ones the log takes five times as much at most.
-pub const MAX_SIZE: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_SIZE: u64 = 8 * 1024 * 1024;
 
 /// How often a line is written again into a file that was made anew, before that is called a failure.
 const ATTEMPTS: usize = 3;

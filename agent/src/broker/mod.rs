@@ -31,7 +31,7 @@ pub(crate) mod telling;
 mod tokens;
 
 pub(crate) use activity::Need;
-pub use telling::Listening;
+pub(crate) use telling::Listening;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ use state::Reached;
 use tokens::Tokens;
 
 /// What the agent knows and can do. Shared by all connections.
-pub struct Broker {
+pub(crate) struct Broker {
     shared: Arc<Shared>,
     app_api: Arc<AppApi>,
     tokens: Arc<Tokens>,

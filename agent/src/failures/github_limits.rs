@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::model::AppName;
 
-/// PassphraseAttempts at one call, the first included. GitHub's hiccups last seconds; git waits 20 of them at most.
+/// Attempts at one call, the first included. GitHub's hiccups last seconds; git waits 20 of them at most.
 const ATTEMPTS: u32 = 3;
 /// Longest pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);

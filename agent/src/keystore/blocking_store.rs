@@ -5,7 +5,7 @@ use crate::model::PrivateKey;
 
 /// How a key came to be in its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Saved {
+pub(crate) enum Saved {
     /// It was put there now.
     Now,
     /// It had been there before.

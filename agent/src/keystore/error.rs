@@ -2,7 +2,7 @@
 
 /// Why a key store did not do what it was asked. Four states that need four different remedies, and some that are rare.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// There is no session bus, so no keyring can be reached.
     #[error("no D-Bus session bus")]
     NoBus,

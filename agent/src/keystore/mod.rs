@@ -35,8 +35,8 @@ use kernel::Kernel;
 use keyring::Keyring;
 use worker::Worker;
 
-pub use blocking_store::Saved;
-pub use error::StoreError;
+pub(crate) use blocking_store::Saved;
+pub(crate) use error::StoreError;
 
 /// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

@@ -19,11 +19,11 @@ const INSTALLATIONS_PER_PAGE: usize = 25;
 
 /// What `status` cannot know from the broker: where the agent listens and who started it.
 #[derive(Debug, Clone)]
-pub struct Listening {
+pub(crate) struct Listening {
     /// The endpoint.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// `systemd`, `client`, `user` or `command`.
-    pub started_by: &'static str,
+    pub(crate) started_by: &'static str,
 }
 
 /// How the agent is. Asks nobody but the stores that are in use, and those only briefly.
