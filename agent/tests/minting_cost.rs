@@ -1,4 +1,4 @@
-//! The README says what the agent costs GitHub; the program that computes it says the same.
+//! bench/README.md says what the agent costs GitHub; the program that computes it says the same.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ mod minting_cost;
 
 #[test]
 fn the_table_in_the_readme_is_what_the_program_prints() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("the README is above the crate");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench/README.md");
+    let readme = fs::read_to_string(readme).expect("bench/ is beside the crate");
     let table = minting_cost::table();
-    assert!(readme.contains(&table), "paste this into \"What it costs GitHub\" in README.md:\n{table}");
+    assert!(readme.contains(&table), "paste this into \"What it costs GitHub\" in bench/README.md:\n{table}");
 }

@@ -115,10 +115,10 @@ fn rule_42_the_helper_has_nothing_that_could_use_the_network_or_hold_a_key() {
 
 #[test]
 fn rule_54_what_bypasses_helpers_is_documented() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = fs::read_to_string(root().join("docs/clients.md")).unwrap();
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     let bypass = "`http.extraHeader` and passwords in URLs bypass helpers";
     for words in [bypass, "403 and 404 are not reported to helpers by git"] {
-        assert!(readme.contains(words), "README.md does not say: {words}");
+        assert!(page.contains(words), "docs/clients.md does not say: {words}");
     }
 }
