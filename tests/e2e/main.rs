@@ -18,6 +18,7 @@ mod credentials;
 mod dead_tokens;
 mod discovery;
 mod doctor;
+mod documents;
 mod encrypted_file;
 mod errors;
 mod exec;
