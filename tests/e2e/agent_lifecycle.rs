@@ -7,12 +7,11 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::Instant;
 
 use ghapp_protocol::token_hash::TokenHash;
 use ghapp_tests::github::Endpoint;
 use ghapp_tests::process::{self, Running};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, eventually};
 use rustix::process::{Signal, kill_process};
 
 #[test]
@@ -187,7 +186,7 @@ fn a_token_that_was_being_minted_when_the_agent_ended_is_revoked_too() {
         desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 2);
         let stop = scope.spawn(|| desk.ghapp(["agent", "stop", "--revoke"]));
         // The agent hands out nothing from then on, not even what it has at hand.
-        while desk.fill("acme/web").status.success() {}
+        eventually("the agent refuses", || !desk.fill("acme/web").status.success());
         hold.release();
         fill.join().unwrap().failed();
         stop.join().unwrap().ok();
@@ -250,10 +249,7 @@ fn a_socket_that_was_removed_is_made_again_by_the_same_agent() {
     let pid = desk.agent().unwrap().pid;
     fs::remove_file(desk.endpoint().path()).unwrap();
     // Whoever needs it meanwhile waits for a moment, or is told to try again.
-    let deadline = Instant::now() + process::DEADLINE;
-    while !desk.ghapp(["token", "acme/web"]).status.success() {
-        assert!(Instant::now() < deadline, "the socket does not come back");
-    }
+    eventually("the socket comes back", || desk.ghapp(["token", "acme/web"]).status.success());
     assert_eq!(desk.agent().unwrap().pid, pid, "and with it the key in its memory");
 }
 

@@ -8,15 +8,15 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
 
 use ghapp_protocol::message::{Call, Erase};
 use ghapp_protocol::remote::Host;
 use ghapp_protocol::token_hash::TokenHash;
-use ghapp_tests::process::{DEADLINE, Running};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::process::{self, DEADLINE, Running};
+use ghapp_tests::{Desk, binary, eventually};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Where a file of the log is full.
@@ -88,24 +88,26 @@ fn an_agent_that_is_killed_while_it_writes_and_rotates_leaves_whole_lines() {
         let desk = Desk::new();
         fill_up(&desk, 2000 * (round + 1));
         desk.ghapp(["agent", "start"]).ok();
-        let rotated = AtomicBool::new(false);
+        let (sender, rotated) = mpsc::channel();
         thread::scope(|scope| {
             let clients: Vec<_> = (0..4)
                 .map(|client| {
-                    let (desk, rotated) = (&desk, &rotated);
+                    let (desk, rotated) = (&desk, sender.clone());
                     scope.spawn(move || {
                         let answered = (0..).take_while(|number| {
-                            rotated.fetch_or(aside(desk, 1).exists(), Ordering::Relaxed);
+                            if aside(desk, 1).exists() {
+                                // Told once already, perhaps.
+                                let _ = rotated.send(());
+                            }
                             decide(desk, &format!("h{client}-{number}.example"))
                         });
                         answered.count()
                     })
                 })
                 .collect();
-            while !rotated.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-            desk.kill_agent();
+            let rotated = rotated.recv_timeout(DEADLINE);
+            desk.kill_agent(); // which ends the clients
+            rotated.expect("the log is rotated");
             // One of them may have come only when it was dead.
             let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
             assert!(answered > 0, "nobody was answered");
@@ -143,11 +145,7 @@ fn decisions_that_cannot_be_written_down_are_told() {
     symlink("/dev/null", desk.audit_file()).unwrap();
     desk.token("acme/web");
     // It answers first and writes then, so that it notices behind the answer.
-    let deadline = Instant::now() + DEADLINE;
-    while desk.agent().unwrap().audit_error.is_none() {
-        assert!(Instant::now() < deadline, "it notices nothing");
-        thread::yield_now();
-    }
+    eventually("the agent notices", || desk.agent().unwrap().audit_error);
     let status = desk.ghapp(["status"]);
     status.ok().stderr_contains("missing in the audit log: cannot write");
     assert!(desk.ghapp_json(["status"])["audit_error"].as_str().unwrap().contains("audit.jsonl"));
@@ -188,17 +186,10 @@ fn who_follows_the_log_for_somebody_who_has_gone_ends() {
     BufReader::new(logs.stdout.take().unwrap()).read_line(&mut heading).unwrap();
     assert!(heading.starts_with("TIME "), "{heading}");
     assert!(decide(&desk, "after.example"));
-    let deadline = Instant::now() + DEADLINE;
-    let status = loop {
-        if let Some(status) = logs.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            logs.kill().unwrap();
-            logs.wait().unwrap();
-            panic!("it goes on for nobody");
-        }
-        thread::yield_now();
-    };
+    let pid = Pid::from_child(&logs);
+    let status = process::end(logs).unwrap_or_else(|| {
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("it goes on for nobody");
+    });
     assert!(status.success(), "to have seen enough is no failure: {status}");
 }

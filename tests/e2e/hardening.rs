@@ -8,11 +8,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use ghapp_tests::process::{self, Output, Running};
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
-use ghapp_tests::{Desk, Sandbox, binary};
+use ghapp_tests::{Desk, Sandbox, binary, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// `nobody`.
@@ -69,15 +68,12 @@ impl Home {
 
 /// Waits until a program waits for something itself: it is no longer `setpriv`, and has done what it does first of all.
 fn wait_until_it_waits(pid: u32, program: &str) {
-    let deadline = Instant::now() + process::DEADLINE;
-    loop {
+    eventually(&format!("process {pid} becomes {program} and waits"), || {
         let started = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(program));
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-        if started && stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('S')) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "process {pid} does not become {program}: {stat}");
-    }
+        let waits = stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('S'));
+        if started && waits { Ok(()) } else { Err(stat) }
+    });
 }
 
 #[test]

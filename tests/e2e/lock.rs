@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Instant;
 
 use ghapp_protocol::token_hash::TokenHash;
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::keyring::{self, Keyring};
-use ghapp_tests::{Desk, binary, process};
+use ghapp_tests::{Desk, binary, eventually, process};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -19,10 +18,7 @@ fn outcomes(desk: &Desk, call: &str) -> Vec<String> {
 
 /// Waits for a lock that nobody asked the agent for.
 fn wait_until_locked(desk: &Desk) {
-    let deadline = Instant::now() + process::DEADLINE;
-    while !desk.agent().expect("it runs").locked {
-        assert!(Instant::now() < deadline, "it does not lock");
-    }
+    eventually("the agent is locked", || desk.agent().expect("it runs").locked);
 }
 
 #[test]
@@ -194,10 +190,7 @@ fn a_key_that_the_keyring_gives_behind_the_lock_signs_nothing() {
     thread::scope(|scope| {
         let fill = scope.spawn(|| desk.fill("acme/web"));
         // As soon as somebody waits for a key, nobody learns how the keyring is.
-        let deadline = Instant::now() + process::DEADLINE;
-        while desk.agent().unwrap().store.state != "silent" {
-            assert!(Instant::now() < deadline, "nobody asks the keyring");
-        }
+        eventually("the keyring is asked", || desk.agent().unwrap().store.state == "silent");
         desk.ghapp(["lock"]).ok();
         kill_process(keyring.pid(), Signal::CONT).unwrap();
         fill.join().unwrap().failed().stderr_contains("the agent is locked");

@@ -1,17 +1,23 @@
 //! What is in the agent's memory, seen by root: secrets while they are needed, and none once it is locked.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::Duration;
 
 use ghapp_tests::github::{Endpoint, fingerprint_of};
 use ghapp_tests::keyring::{self, Keyring};
 use ghapp_tests::secrets::Secrets;
 use ghapp_tests::tools::can_become_another_user;
-use ghapp_tests::{Desk, binary, memory, process};
+use ghapp_tests::{Desk, binary, eventually_within, memory, process};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// For connections to be closed and tasks to end: what is still there then stays there.
+const SOON: Duration = Duration::from_secs(15);
+
+/// How many places hold a secret, by its name.
+type Found = BTreeMap<&'static str, usize>;
+
 /// What the agent's memory holds of the desk's secrets.
-fn found(desk: &Desk) -> BTreeMap<&'static str, usize> {
+fn found(desk: &Desk) -> Found {
     memory::secrets_in(desk.agent().expect("it runs").pid, &Secrets::of(desk))
 }
 
@@ -19,24 +25,24 @@ fn found(desk: &Desk) -> BTreeMap<&'static str, usize> {
 #[track_caller]
 fn assert_key_gone(desk: &Desk, pem: &str) {
     let (pid, secrets) = (desk.agent().expect("it runs").pid, Secrets::of_key(pem));
-    let deadline = Instant::now() + process::DEADLINE / 4;
-    while !memory::secrets_in(pid, &secrets).is_empty() {
-        assert!(Instant::now() < deadline, "the key is in memory");
-    }
+    eventually_within(SOON, "the key leaves the memory", || none_of(memory::secrets_in(pid, &secrets)));
 }
 
-/// Waits for connections to be closed and tasks to end; what is still there then stays there.
+/// Waits until nothing of these is in memory any more.
 #[track_caller]
 fn assert_gone(desk: &Desk, names: &[&str]) {
-    let deadline = Instant::now() + process::DEADLINE / 4;
-    loop {
-        let mut found = found(desk);
-        found.retain(|name, _| names.contains(name));
-        if found.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "in memory: {found:?}");
-    }
+    eventually_within(SOON, "secrets leave the memory", || none_of(only(found(desk), names)));
+}
+
+/// Those of what was found that have these names.
+fn only(mut found: Found, names: &[&str]) -> Found {
+    found.retain(|name, _| names.contains(name));
+    found
+}
+
+/// Nothing, or what is there instead.
+fn none_of(found: Found) -> Result<(), Found> {
+    if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
 /// Everything that brings a secret into the agent.
@@ -153,15 +159,8 @@ fn after_a_lock_neither_key_nor_passphrase_of_an_encrypted_file_is_in_memory() {
     let secrets = || Secrets::of(&desk).and("passphrase", passphrase);
     assert_eq!(secrets().found_in(passphrase.as_bytes()).keys().collect::<Vec<_>>(), [&"passphrase"]);
     let gone = |names: &[&str]| {
-        let deadline = Instant::now() + process::DEADLINE / 4;
-        loop {
-            let mut found = memory::secrets_in(pid, &secrets());
-            found.retain(|name, _| names.contains(name));
-            if found.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "in memory: {found:?}");
-        }
+        let look = || none_of(only(memory::secrets_in(pid, &secrets()), names));
+        eventually_within(SOON, "secrets leave the memory", look);
     };
     assert!(memory::secrets_in(pid, &secrets()).contains_key("key"), "it is open");
     gone(&["passphrase"]); // needed for a moment only, open or not

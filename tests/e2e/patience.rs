@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ghapp_tests::Desk;
 use ghapp_tests::github::{Endpoint, Fault};
+use ghapp_tests::{Desk, eventually};
 
 #[test]
 fn a_stumble_is_repeated_and_git_does_not_notice() {
@@ -74,10 +74,7 @@ fn a_limit_with_a_time_is_over_when_the_time_is() {
     desk.github.fault(Endpoint::Mint, Fault::secondary_rate_limit(Some(Duration::from_secs(1))), 1);
     desk.fill("acme/web").failed().stderr_contains("limits the rate");
     // Asked until the second is over; the breaker keeps all but the last question from GitHub.
-    let deadline = std::time::Instant::now() + ghapp_tests::process::DEADLINE;
-    while !desk.fill("acme/web").status.success() {
-        assert!(std::time::Instant::now() < deadline);
-    }
+    eventually("the second is over", || desk.fill("acme/web").status.success());
     assert_eq!(desk.github.calls().of(Endpoint::Mint), 2);
 }
 

@@ -13,7 +13,7 @@ use ghapp_protocol::message::{Call, Get, Reply, TokenCall};
 use ghapp_protocol::remote::{FullName, Host, RepositoryName};
 use ghapp_tests::github::{Endpoint, TokenShape};
 use ghapp_tests::process::DEADLINE;
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, eventually};
 
 /// More than any `git submodule update --jobs`, more than the agent serves at once, and more than most backlogs hold.
 const BURST: usize = 1000;
@@ -45,7 +45,7 @@ fn a_thousand_cold_questions_are_all_answered_with_one_lookup_and_one_mint() {
         let starting = scope.spawn(start);
         desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == 1);
         let patience = Instant::now() + LONGEST_HOLD;
-        wait_until("the burst has gathered", || match connections(&desk) {
+        eventually("the burst has gathered", || match connections(&desk) {
             BURST.. => true,
             waiting => waiting > SERVED_AT_ONCE && Instant::now() > patience,
         });
@@ -72,7 +72,7 @@ fn a_thousand_cold_questions_are_all_answered_with_one_lookup_and_one_mint() {
     assert_eq!(outcomes.len(), BURST, "every one is in the audit log");
     assert_eq!((with("mint"), with("joined") + with("hit")), (1, BURST - 1));
     if let Some(open) = open {
-        wait_until("what the burst opened is closed", || desk.footprint().files <= Some(open + KEPT_CONNECTIONS));
+        eventually("what the burst opened is closed", || desk.footprint().files <= Some(open + KEPT_CONNECTIONS));
     }
 }
 
@@ -91,7 +91,7 @@ fn each_repository_of_an_owner_costs_one_mint_and_the_owner_one_lookup() {
     assert_eq!(minted, expected);
     assert_eq!(desk.agent().unwrap().leases, REPOSITORIES);
     if let Some(open) = open {
-        wait_until("answers from the cache leave nothing open", || desk.footprint().files <= Some(open));
+        eventually("answers from the cache leave nothing open", || desk.footprint().files <= Some(open));
     }
 
     // The same with one token for all of them.
@@ -230,14 +230,4 @@ fn connections(desk: &Desk) -> usize {
     let directory = desk.runtime_directory().display().to_string();
     let sockets = fs::read_to_string("/proc/net/unix").expect("the kernel lists its sockets");
     sockets.lines().filter(|line| line.contains(&directory)).count().saturating_sub(1)
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "still waiting until {what}");
-        thread::yield_now();
-    }
 }

@@ -3,11 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 use std::fs;
-use std::time::Instant;
 
-use ghapp_tests::process::{self, Running};
+use ghapp_tests::process::Running;
 use ghapp_tests::tools::{Tool, all_there};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, eventually};
 use zbus::blocking::{Connection, connection};
 use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
@@ -66,11 +65,7 @@ impl Machine {
 }
 
 fn wait_until_locked(desk: &Desk) {
-    let deadline = Instant::now() + process::DEADLINE;
-    while !desk.agent().unwrap().locked {
-        assert!(Instant::now() < deadline, "the agent does not lock");
-        std::thread::yield_now();
-    }
+    eventually("the agent is locked", || desk.agent().unwrap().locked);
 }
 
 #[test]

@@ -6,12 +6,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use ghapp_protocol::endpoint;
 use ghapp_tests::process::{self, Output, Running};
 use ghapp_tests::tools::{Tool, all_there};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Shells that need words of their own.
@@ -25,14 +24,6 @@ fn shell(desk: &Desk, shell: &[&str], script: &str) -> Output {
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + process::DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -90,8 +81,8 @@ fn run_private(desk: &Desk, script: &str) -> Running {
 /// Waits until the agent has gone with all that it made.
 fn assert_gone(desk: &Desk, socket: &Path, pid: u32) {
     let directory = socket.parent().unwrap();
-    wait_until("the private agent's directory stays", || !directory.exists());
-    wait_until("the private agent stays", || !Path::new(&format!("/proc/{pid}/status")).exists());
+    eventually("the private agent's directory goes", || !directory.exists());
+    eventually("the private agent exits", || !Path::new(&format!("/proc/{pid}/status")).exists());
     let left = fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap();
     assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with("run-")));
 }
@@ -121,7 +112,7 @@ fn the_place_of_a_private_agent_is_private_and_no_second_agent_takes_it() {
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     // Killed by somebody, it is not started behind the command's back: it would outlive the command.
     signal(pid, Signal::KILL);
-    wait_until("it does not die", || !Path::new(&format!("/proc/{pid}/status")).exists());
+    eventually("it exits", || !Path::new(&format!("/proc/{pid}/status")).exists());
     let mut command = desk.command(binary("ghapp"));
     command.args(["token", "acme/web"]).env("GHAPP_SOCKET", &socket).env("GHAPP_NO_AUTOSTART", "1");
     assert_eq!(process::run(&mut command, b"").status.code(), Some(5));
@@ -167,7 +158,7 @@ fn a_command_that_cannot_be_run_is_126_or_127_and_leaves_no_agent() {
         run.stderr_contains(&format!("cannot run {command}"));
     }
     let directory = desk.runtime_directory().join("ghapp");
-    wait_until("a private agent stays", || fs::read_dir(&directory).unwrap().count() == 0);
+    eventually("no private agent is left", || fs::read_dir(&directory).unwrap().count() == 0);
     assert_eq!(desk.ghapp(["agent", "run"]).status.code(), Some(2));
 }
 

@@ -2,7 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use ghapp_protocol::message::{Call, Erase};
 use ghapp_protocol::remote::Host;
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use crate::github::{AccountKind, App, Selection};
 use crate::process::{self, Output};
-use crate::{GitHub, Sandbox, binary};
+use crate::{GitHub, Sandbox, binary, eventually};
 
 /// What an App for git is usually granted.
 pub const GIT_PERMISSIONS: &[(&str, &str)] = &[("contents", "write"), ("workflows", "write"), ("metadata", "read")];
@@ -171,11 +170,9 @@ impl Desk {
         let is_marker = |line: &str| line.contains("\"marker.invalid\"");
         let before = read().lines().filter(|line| is_marker(line)).count();
         if self.ask(Call::Erase(Erase { host, hashed_token: marker })).is_ok() {
-            let deadline = Instant::now() + process::DEADLINE;
-            while read().lines().filter(|line| is_marker(line)).count() == before {
-                assert!(Instant::now() < deadline, "the agent does not write its audit log");
-                std::thread::yield_now();
-            }
+            eventually("the agent writes its audit log", || {
+                read().lines().filter(|line| is_marker(line)).count() > before
+            });
         }
         read().lines().filter(|line| !is_marker(line)).map(str::to_owned).collect()
     }

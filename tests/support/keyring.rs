@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::process::Stdio;
-use std::time::Instant;
 
-use crate::Desk;
 use crate::process::{self, Running};
 use crate::tools::{Tool, all_there};
+use crate::{Desk, eventually};
 
 /// The programs it takes.
 const TOOLS: &[Tool] = &[
@@ -73,16 +72,12 @@ impl Keyring {
     /// Waits until the Secret Service is on the bus: `gdbus wait` would do, but is not everywhere.
     fn wait_for_name(desk: &Desk) {
         // A call to a name that is not there yet would start another daemon; asking the bus itself does not.
-        let deadline = Instant::now() + process::DEADLINE;
-        loop {
+        eventually("gnome-keyring comes up", || {
             let mut command = desk.command("dbus-send");
             command.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]);
             command.args(["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]);
-            if process::run(&mut command, b"").stdout().contains("boolean true") {
-                return;
-            }
-            assert!(Instant::now() < deadline, "gnome-keyring does not come up");
-        }
+            process::run(&mut command, b"").stdout().contains("boolean true")
+        });
     }
 
     /// Locks the login keyring, as a screen lock may do.
@@ -119,11 +114,10 @@ impl Prompts {
         let monitor = Running::spawn(&mut command);
         let prompts = Prompts { monitor, asked: 0, most_at_once: 0 };
         // It watches when it sees what it is to see; the first call may be too early.
-        let deadline = Instant::now() + process::DEADLINE;
-        while !prompts.monitor.written().contains("member=Ping") {
-            assert!(Instant::now() < deadline, "dbus-monitor sees nothing");
+        eventually("dbus-monitor sees a call", || {
             peer(desk, "Ping");
-        }
+            prompts.monitor.written().contains("member=Ping")
+        });
         prompts
     }
 
@@ -132,11 +126,10 @@ impl Prompts {
     pub fn finish(mut self, desk: &Desk) -> Prompts {
         // The bus keeps its order: what is seen after this is not of interest.
         let before = self.monitor.written().matches("member=GetMachineId").count();
-        let deadline = Instant::now() + process::DEADLINE;
-        while self.monitor.written().matches("member=GetMachineId").count() == before {
-            assert!(Instant::now() < deadline, "dbus-monitor sees nothing");
+        eventually("dbus-monitor sees the last call", || {
             peer(desk, "GetMachineId");
-        }
+            self.monitor.written().matches("member=GetMachineId").count() > before
+        });
         let mut open = 0_i64;
         for line in self.monitor.written().lines() {
             if line.contains("member=Prompt") {

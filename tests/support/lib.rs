@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod build;
 pub mod desk;
+mod eventually;
 pub mod git;
 pub mod github;
 #[cfg(target_os = "linux")]
@@ -25,6 +26,7 @@ pub mod tools;
 use std::path::{Path, PathBuf};
 
 pub use desk::Desk;
+pub use eventually::{Look, eventually, eventually_within};
 pub use github::GitHub;
 pub use sandbox::Sandbox;
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long anything in a test may take. Generous, because it only decides how long a *failing* test takes.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -145,14 +145,11 @@ impl Running {
         let closed = self.transcript.wait(|written| (written.open_streams == 0).then_some(()));
         assert!(closed.is_some(), "still running at the deadline\n{}", self.report("killed"));
 
-        let mut child = self.child.take().expect("only `finish` takes the child");
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send(child.wait()));
-        let Ok(status) = receiver.recv_timeout(DEADLINE) else {
+        let child = self.child.take().expect("only `finish` takes the child");
+        let Some(status) = end(child) else {
             kill_group(self.pid);
             panic!("closed its output but did not end\n{}", self.report("killed"));
         };
-        let status = status.expect("a child that was not waited for can be waited for");
         let written = self.transcript.lock();
         Output { command: self.command.clone(), status, stdout: written.stdout.clone(), stderr: written.stderr.clone() }
     }
@@ -172,6 +169,14 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
+}
+
+/// Waits for a child's end; nothing if it still runs at the deadline.
+pub fn end(mut child: Child) -> Option<ExitStatus> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait()));
+    let status = receiver.recv_timeout(DEADLINE).ok()?;
+    Some(status.expect("a child that was not waited for can be waited for"))
 }
 
 /// What a process has written, filled by one thread per stream.
@@ -220,15 +225,14 @@ impl Transcript {
 
     /// Waits until `check` returns something; `None` at the deadline.
     fn wait<T>(&self, check: impl Fn(&Written) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + DEADLINE;
-        let mut written = self.lock();
-        loop {
-            if let Some(found) = check(&written) {
-                return Some(found);
-            }
-            let left = deadline.checked_duration_since(Instant::now())?;
-            written = self.changed.wait_timeout(written, left).expect("nothing panics while it holds a transcript").0;
-        }
+        let mut found = None;
+        let missing = |written: &mut Written| {
+            found = check(written);
+            found.is_none()
+        };
+        let waited = self.changed.wait_timeout_while(self.lock(), DEADLINE, missing);
+        drop(waited.expect("nothing panics while it holds a transcript"));
+        found
     }
 }
 

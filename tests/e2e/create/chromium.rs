@@ -1,12 +1,10 @@
 //! The page in a real browser: Chromium, driven by the `WebDriver` protocol (<https://www.w3.org/TR/webdriver2/>).
 
-use std::time::Instant;
-
-use ghapp_tests::Desk;
 use ghapp_tests::desk::GIT_PERMISSIONS;
 use ghapp_tests::github::Selection;
 use ghapp_tests::process::{DEADLINE, Running};
 use ghapp_tests::tools::{Tool, all_there};
+use ghapp_tests::{Desk, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -70,15 +68,11 @@ impl Window {
     /// An element, once it is there.
     #[track_caller]
     fn element(&self, selector: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let wanted = json!({"using": "css selector", "value": selector});
+        let wanted = json!({"using": "css selector", "value": selector});
+        eventually(&format!("the page has {selector}"), || {
             let reply = self.try_call(&Method::POST, "/element", &wanted);
-            if let Some(element) = reply["value"][ELEMENT].as_str() {
-                return element.to_owned();
-            }
-            assert!(Instant::now() < deadline, "no {selector}: {reply}");
-        }
+            reply["value"][ELEMENT].as_str().map(str::to_owned).ok_or(reply)
+        })
     }
 
     fn click(&self, selector: &str) {
@@ -88,15 +82,11 @@ impl Window {
 
     #[track_caller]
     fn shows(&self, text: &str) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
+        eventually(&format!("the page shows {text:?}"), || {
             let body = self.element("body");
             let shown = self.try_call(&Method::GET, &format!("/element/{body}/text"), &json!(null));
-            if shown["value"].as_str().is_some_and(|shown| shown.contains(text)) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{text:?} is not shown: {shown}");
-        }
+            if shown["value"].as_str().is_some_and(|shown| shown.contains(text)) { Ok(()) } else { Err(shown) }
+        });
     }
 
     /// What a style makes of an element.

@@ -5,17 +5,17 @@
 use std::fs;
 
 use ghapp_protocol::token_hash::TokenHash;
-use ghapp_tests::Desk;
 use ghapp_tests::github::Endpoint as Api;
+use ghapp_tests::{Desk, eventually};
 use serde_json::{Value, json};
 
-use super::{expose, exposed, get, refused, token, wait_until};
+use super::{expose, exposed, get, refused, token};
 
 #[test]
 fn a_socket_is_gone_when_its_time_is_over_and_no_agent_takes_its_place() {
     let desk = Desk::ready();
     let socket = expose(&desk, &["--repo", "acme/web", "--ttl", "1s"]);
-    wait_until("its end", || !socket.exists());
+    eventually("the end of the exposed socket", || !socket.exists());
     assert_eq!(exposed(&desk), [] as [Value; 0]);
     let answer = get(&desk, &socket, "acme/web");
     refused(&answer, false, "this socket was exposed by an agent and is closed; no other agent takes its place");
@@ -91,7 +91,7 @@ fn logging_its_app_out_closes_it() {
     let socket = expose(&desk, &["--repo", "acme/web"]);
     token(&desk, &socket, "acme/web");
     desk.ghapp(["logout"]).ok();
-    wait_until("its end", || !socket.exists());
+    eventually("the end of the exposed socket", || !socket.exists());
     assert_eq!(exposed(&desk), [] as [Value; 0]);
 }
 

@@ -9,7 +9,6 @@ mod telling;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
@@ -50,15 +49,6 @@ fn token(desk: &Desk, socket: &Path, repository: &str) -> String {
 fn refused(answer: &Output, quit: bool, why: &str) {
     assert_eq!(answer.ok().stdout(), if quit { "quit=1\n" } else { "" });
     answer.stderr_contains(why);
-}
-
-/// Waits for what only time brings about.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + process::DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} does not come about");
-        std::thread::yield_now();
-    }
 }
 
 fn exposed(desk: &Desk) -> Vec<Value> {

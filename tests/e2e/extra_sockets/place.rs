@@ -10,9 +10,9 @@ use std::process::Command;
 
 use ghapp_tests::process::{self, Output};
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
-use ghapp_tests::{Desk, binary};
+use ghapp_tests::{Desk, binary, eventually};
 
-use super::{expose, exposed, token, wait_until};
+use super::{expose, exposed, token};
 
 /// `nobody`, and somebody else who is nobody either.
 const OTHER_UID: u32 = 65534;
@@ -138,7 +138,7 @@ fn who_only_connects_takes_the_places_of_no_other_socket() {
     let before = descriptors();
     let taken = || descriptors().saturating_sub(before);
     let _idle: Vec<_> = (0..64).map(|_| UnixStream::connect(&socket).unwrap()).collect();
-    wait_until("that some are served", || taken() > 0);
+    eventually("some are served", || taken() > 0);
     assert_eq!(desk.token("acme/web"), main);
     let taken = taken();
     assert!(taken <= 16, "{taken} connections over the one socket are held open at once");
