@@ -13,6 +13,7 @@ use ghapp_protocol::remote::{FullName, Host, RepositoryName};
 use ghapp_protocol::token_hash::TokenHash;
 use ghapp_tests::Desk;
 use ghapp_tests::github::{Calls, Endpoint, Fault};
+use ghapp_tests::tools::can_see_open_files;
 
 /// Repositories; every pair of them is a set of its own, and so a token of its own.
 const REPOSITORIES: usize = 40;
@@ -162,9 +163,11 @@ fn thousands_of_everything_leave_the_agent_as_it_was() {
     assert!(soak.renewals() > QUIET / 2, "the others were the busy ones' or failed");
     assert!(refused > 0, "no outage was noticed");
     assert!(desk.github.mints().len() > 2 * (ROUNDS - refused));
+    let is_told = can_see_open_files();
     for after in [busy, desk.footprint()] {
         assert!(after.memory_kb <= before.memory_kb + MEMORY_SLACK_KB, "from {before:?} to {after:?}");
         assert!(after.threads <= before.threads, "from {before:?} to {after:?}");
-        assert!(after.files <= before.files.map(|files| files + FILES_SLACK), "from {before:?} to {after:?}");
+        let most = before.files.map(|files| files + FILES_SLACK);
+        assert!(!is_told || after.files <= most, "from {before:?} to {after:?}");
     }
 }

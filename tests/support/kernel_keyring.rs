@@ -14,6 +14,7 @@ const TOOLS: &[Tool] = &[Tool { program: "keyctl", package: "keyutils" }];
 /// # Panics
 ///
 /// In CI, with what the kernel says when it does not: the filter of a container's system calls often forbids it.
+#[track_caller]
 pub fn available() -> bool {
     if !all_there(TOOLS) {
         return false;

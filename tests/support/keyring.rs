@@ -17,6 +17,7 @@ const TOOLS: &[Tool] = &[
 ];
 
 /// Whether a Secret Service can be started here; always true in CI.
+#[track_caller]
 pub fn available() -> bool {
     all_there(TOOLS)
 }

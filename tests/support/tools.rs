@@ -1,5 +1,7 @@
 //! Programs that some tests need and not every machine has.
 
+use std::panic::Location;
+
 /// A program and the Debian package that brings it.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool {
@@ -14,14 +16,12 @@ pub struct Tool {
 /// # Panics
 ///
 /// In CI, which has to bring every tool: nothing is passed over silently there.
-#[expect(clippy::print_stdout, reason = "for whoever wonders what was tested")]
+#[track_caller]
 pub fn all_there(tools: &[Tool]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |tool: &&Tool| std::env::split_paths(&path).any(|directory| directory.join(tool.program).is_file());
     let Some(missing) = tools.iter().find(|tool| !there(tool)) else { return true };
-    assert!(!in_ci(), "{} is missing: install the package {}", missing.program, missing.package);
-    println!("not run: {} is missing (package {})", missing.program, missing.package);
-    false
+    not_run(&format!("{} is missing: install the package {}", missing.program, missing.package))
 }
 
 /// Whether this process may become another user, which only root may. In CI it always may.
@@ -30,25 +30,37 @@ pub fn all_there(tools: &[Tool]) -> bool {
 ///
 /// In CI, when it is not root.
 #[cfg(unix)]
-#[expect(clippy::print_stdout, reason = "for whoever wonders what was tested")]
+#[track_caller]
 pub fn can_become_another_user() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(root || !in_ci(), "CI has to run as root: some tests become another user");
-    if !root {
-        println!("not run: only root can become another user");
-    }
-    root
+    rustix::process::geteuid().is_root() || not_run("only root can become another user")
 }
 
-/// Says why a test does not run here.
+/// Whether this process can see what an agent has open: an agent lets only root look. In CI it always can.
+///
+/// # Panics
+///
+/// In CI, when it is not root.
+#[cfg(unix)]
+#[track_caller]
+pub fn can_see_open_files() -> bool {
+    rustix::process::geteuid().is_root() || not_run("only root can see what an agent has open")
+}
+
+/// Says why a test, or a part of it, does not run here, at once and again at the end: see the package
+/// `not-run`. Always false.
 ///
 /// # Panics
 ///
 /// In CI, which has to be a place where everything runs.
-#[expect(clippy::print_stdout, reason = "for whoever wonders what was tested")]
+#[track_caller]
 pub fn not_run(why: &str) -> bool {
     assert!(!in_ci(), "{why}");
-    println!("not run: {why}");
+    let (thread, caller) = (std::thread::current(), Location::caller());
+    // libtest calls a test's thread like the test; with `--test-threads=1` there is the main thread only.
+    match thread.name().filter(|name| *name != "main") {
+        Some(test) => ::not_run::tell(test, why),
+        None => ::not_run::tell(&format!("{}:{}", caller.file(), caller.line()), why),
+    }
     false
 }
 
