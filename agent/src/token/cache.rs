@@ -163,7 +163,7 @@ impl TokenCache {
 }
 
 #[cfg(test)]
-mod any_history;
+mod properties;
 
 #[cfg(test)]
 mod tests {
