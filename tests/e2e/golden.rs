@@ -12,8 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ghapp_tests::Desk;
-
-use crate::golden_file::{Golden, directory};
+use ghapp_tests::golden::{Golden, directory};
 
 /// The commands that `ghapp ARGUMENTS --help` lists.
 fn commands(desk: &Desk, arguments: &[&str]) -> Vec<String> {

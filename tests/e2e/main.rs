@@ -26,8 +26,6 @@ mod extra_sockets;
 mod fresh_tokens;
 #[cfg(target_os = "linux")] // what is told of keyrings and processes is another thing elsewhere
 mod golden;
-#[cfg(target_os = "linux")]
-mod golden_file;
 mod guarantees;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod hardening;

@@ -6,7 +6,8 @@
 //!
 //! * the last: cargo runs packages in the order of their names;
 //! * there with every filter, since it is a program and not a test;
-//! * told only of its own run, also when two go on at the same time: the file belongs to the cargo that started both;
+//! * told only of its own run, also when two go on at the same time: the file belongs to the cargo that started both, and one that
+//!   is left behind is never read;
 //! * not there with `--test NAME`, and not after a failure (unless with `--no-fail-fast`): then what was told at once is all;
 //! * not there for nextest, which keeps what tests say as well: `cargo nextest run --success-output final` shows it.
 

@@ -9,6 +9,8 @@ pub mod desk;
 mod eventually;
 pub mod git;
 pub mod github;
+#[cfg(target_os = "linux")] // what is told of keyrings and processes is another thing elsewhere
+pub mod golden;
 #[cfg(target_os = "linux")]
 pub mod kernel_keyring;
 #[cfg(unix)]

@@ -56,7 +56,7 @@ pub fn can_see_open_files() -> bool {
 pub fn not_run(why: &str) -> bool {
     assert!(!in_ci(), "{why}");
     let (thread, caller) = (std::thread::current(), Location::caller());
-    // libtest calls a test's thread like the test; with `--test-threads=1` there is the main thread only.
+    // libtest calls a test's thread like the test. Threads that a test starts have no name.
     match thread.name().filter(|name| *name != "main") {
         Some(test) => ::not_run::tell(test, why),
         None => ::not_run::tell(&format!("{}:{}", caller.file(), caller.line()), why),

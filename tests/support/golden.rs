@@ -1,7 +1,5 @@
 //! A golden file: commands that ran with all that they said, without what differs from run to run, compared or written anew.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +7,12 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ghapp_tests::process::{self, Output};
-use ghapp_tests::secrets::Secrets;
-use ghapp_tests::{Desk, binary, binary_directory};
 use jiff::Timestamp;
 use regex_lite::{Captures, Regex};
+
+use crate::process::{self, Output};
+use crate::secrets::Secrets;
+use crate::{Desk, binary, binary_directory};
 
 /// Set to anything: the files are written instead of compared.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -40,74 +39,85 @@ const TIME: &str = r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z";
 const NEAR: i64 = 12;
 
 /// Where the files are.
-pub(crate) fn directory() -> PathBuf {
+pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/golden")
 }
 
 /// What a file has to be: the commands that ran so far, each with its exit code and both streams.
-pub(crate) struct Golden<'a> {
+pub struct Golden<'a> {
     desk: &'a Desk,
     name: &'static str,
     /// What it is so far.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl<'a> Golden<'a> {
-    pub(crate) fn of(desk: &'a Desk, name: &'static str) -> Golden<'a> {
+    /// Nothing so far.
+    pub fn of(desk: &'a Desk, name: &'static str) -> Golden<'a> {
         Golden { desk, name, text: String::new() }
     }
 
     /// Runs `ghapp` with these arguments.
-    pub(crate) fn run(&mut self, arguments: &[&str]) -> &mut Self {
+    pub fn run(&mut self, arguments: &[&str]) -> &mut Self {
         self.run_with(arguments, "", |_| {})
     }
 
     /// As text and as JSON.
-    pub(crate) fn both(&mut self, arguments: &[&str]) -> &mut Self {
+    pub fn both(&mut self, arguments: &[&str]) -> &mut Self {
         self.run(arguments).run(&[arguments, &["--json"]].concat())
     }
 
     /// With something on standard input, which is not recorded, and with changes to the command.
-    pub(crate) fn run_with(&mut self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> &mut Self {
+    pub fn run_with(&mut self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> &mut Self {
         let output = self.outcome(arguments, input, change);
         self.record(&line(arguments), &output, &output.stdout())
     }
 
     /// Only the first line of standard output that is not empty: the rest is somebody else's.
-    pub(crate) fn run_for_first_line(&mut self, arguments: &[&str]) -> &mut Self {
+    pub fn run_for_first_line(&mut self, arguments: &[&str]) -> &mut Self {
         let output = self.outcome(arguments, "", |_| {});
         let stdout = output.stdout();
         let first = stdout.lines().find(|line| !line.is_empty()).unwrap_or_default();
         self.record(&line(arguments), &output, &format!("{first}\n[...]\n"))
     }
 
-    pub(crate) fn outcome(&self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> Output {
+    /// What comes of such a command; it is not recorded.
+    pub fn outcome(&self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> Output {
         let mut command = self.desk.command(binary("ghapp"));
         change(command.args(arguments));
         process::run(&mut command, input.as_bytes())
     }
 
-    pub(crate) fn record(&mut self, line: &str, output: &Output, stdout: &str) -> &mut Self {
+    /// Adds a command that ran, with this for its standard output.
+    ///
+    /// # Panics
+    ///
+    /// When a signal ended it.
+    pub fn record(&mut self, line: &str, output: &Output, stdout: &str) -> &mut Self {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
         let code = output.status.code().expect("no signal ended it");
-        writeln!(self.text, "$ {line}\nexit code: {code}").unwrap();
+        writeln!(self.text, "$ {line}\nexit code: {code}").expect("a text has room");
         for (name, stream) in [("stdout", stdout), ("stderr", &output.stderr())] {
             if !stream.is_empty() {
                 let end = if stream.ends_with('\n') { "" } else { "[no newline]\n" };
-                write!(self.text, "--- {name}\n{stream}{end}").unwrap();
+                write!(self.text, "--- {name}\n{stream}{end}").expect("a text has room");
             }
         }
         self
     }
 
     /// Compares with the file, or writes it.
-    pub(crate) fn check(&self) {
+    ///
+    /// # Panics
+    ///
+    /// When they differ, with the first line that does.
+    pub fn check(&self) {
         let text = self.redacted();
         let file = directory().join(self.name).with_extension("txt");
         if std::env::var_os(UPDATE).is_some() {
-            fs::write(&file, text).unwrap();
+            fs::write(&file, text).expect("the checkout is writable");
             return;
         }
         let golden = fs::read_to_string(&file).unwrap_or_default();
@@ -117,7 +127,11 @@ impl<'a> Golden<'a> {
     }
 
     /// The text without what differs from run to run.
-    pub(crate) fn redacted(&self) -> String {
+    ///
+    /// # Panics
+    ///
+    /// When something secret would be left in it.
+    pub fn redacted(&self) -> String {
         let (desk, mut text) = (self.desk, self.text.clone());
         for mint in desk.github.mints() {
             let basic = STANDARD.encode(format!("x-access-token:{}", mint.token));
@@ -146,16 +160,16 @@ impl<'a> Golden<'a> {
             text = text.replace(&value, name);
         }
         for (pattern, name) in REDACTED {
-            let pattern = Regex::new(&format!("(?m){pattern}")).unwrap();
+            let pattern = Regex::new(&format!("(?m){pattern}")).expect("it is a constant");
             text = pattern.replace_all(&text, *name).into_owned();
         }
         let now = desk.github.now();
         let near = |time: &str| {
-            let time: Timestamp = time.parse().unwrap();
+            let time: Timestamp = time.parse().expect("the pattern is RFC 3339");
             time.duration_since(now).as_hours().abs() < NEAR
         };
         let show = |found: &Captures<'_>| if near(&found[0]) { "[TIME]".to_owned() } else { found[0].to_owned() };
-        Regex::new(TIME).unwrap().replace_all(&text, show).into_owned()
+        Regex::new(TIME).expect("it is a constant").replace_all(&text, show).into_owned()
     }
 }
 
