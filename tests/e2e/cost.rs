@@ -61,6 +61,7 @@ fn count<'a>(lines: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usiz
     calls
 }
 
+/// rule 51: what is counted cannot be slow by chance. The benchmark measures the time, and has a budget for it.
 #[test]
 fn a_warm_get_connects_writes_and_reads_once_and_opens_no_file() {
     if !all_there(STRACE) {

@@ -38,7 +38,8 @@ fn an_agent_that_was_stopped_costs_20_seconds_and_works_again_when_it_goes_on() 
     let elapsed = begin.elapsed();
     kill_process(pid, Signal::CONT).expect("it is this user's");
     assert_next_helper(&filled, "the agent did not answer in time");
-    assert!((Duration::from_secs(19)..Duration::from_secs(30)).contains(&elapsed), "{elapsed:?}");
+    // Too little cannot be by chance. Too much fails by the deadline of all that tests run, and the benchmark has the figure.
+    assert!(elapsed >= Duration::from_secs(19), "{elapsed:?}");
     assert_eq!(desk.token("acme/web"), token);
 }
 

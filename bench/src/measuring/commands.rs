@@ -1,10 +1,12 @@
 //! Commands from start to end: the helper alone, and the git commands that run it.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ghapp_tests::{Desk, process};
 
 use super::programs::Programs;
@@ -15,6 +17,10 @@ use super::rounds::{self, Contender};
 const ANSWERED: Option<&str> = Some("password=");
 /// A git command with TLS takes as long as thirty without, and varies less.
 const FEWER: usize = 5;
+/// What a warm `get` may take on any machine, in microseconds.
+const WARM: f64 = 5_000.0;
+/// What an agent that never answers may cost, in seconds: the helper's deadline of 20, its start and its end.
+const GIVES_UP: f64 = 20.1;
 
 /// Warm `get`, from start to end.
 pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mut Report) -> Result<()> {
@@ -49,6 +55,24 @@ pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mu
     }
     report.add(plain_row().against("C with glibc", plain, glibc).budget(Budget::AtMost(1.4)));
     report.add(packaged_row().against("/bin/true", packaged, nothing));
+    report.add(row("plain helper, warm get (rule 51 of a helper)", plain).budget(Budget::AtMost(WARM)));
+    give_up(programs, desk, report)
+}
+
+/// How long an agent that never answers keeps git, from the helper's start to its end. The tests have no upper limit for it but a
+/// generous one.
+fn give_up(programs: &Programs, desk: &Desk, report: &mut Report) -> Result<()> {
+    let socket = desk.path("silent.sock");
+    let _silent = UnixListener::bind(&socket)?;
+    let mut command = desk.command(&programs.packaged);
+    command.arg("get").env("GHAPP_SOCKET", &socket);
+    let request = fs::read(question(desk)?)?;
+    let begin = Instant::now();
+    let outcome = process::run(&mut command, &request);
+    let seconds = begin.elapsed().as_secs_f64();
+    ensure!(outcome.stderr().contains("did not answer in time"), "{outcome:?}");
+    let row = Row::number("packaged helper, get from an agent that never answers", "s", seconds);
+    report.add(row.budget(Budget::AtMost(GIVES_UP)));
     Ok(())
 }
 

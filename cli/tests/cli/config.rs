@@ -5,6 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::eventually::eventually;
 use crate::support::{Ended, Home, status};
 
 const FILE: &str = "\
@@ -188,7 +189,8 @@ fn changes_at_the_same_time_are_all_there_in_the_end() {
                 let home = &home;
                 scope.spawn(move || {
                     // Whoever loses three times in a row says so, and may try again.
-                    while home.run(&["config", "set", key, value]).code == 1 {}
+                    let tried = || home.run(&["config", "set", key, value]);
+                    eventually(&format!("{key} is set"), || Some(tried()).filter(|set| set.code != 1));
                 });
             }
         });

