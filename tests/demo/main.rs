@@ -1,4 +1,4 @@
-//! The main job from end to end, on this machine alone: an embedded GitHub, real git, the real helper and agent.
+//! The main job from end to end, on this machine alone: an embedded GitHub, and the real git, helper and agent.
 //!
 //! Everything lives in a temporary directory and is gone afterwards; the App's key is kept in the agent's memory.
 

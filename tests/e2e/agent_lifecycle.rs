@@ -22,7 +22,7 @@ fn an_agent_that_was_killed_is_started_again_by_the_next_git_command() {
     let first = desk.agent().unwrap().pid;
     desk.kill_agent();
     assert!(desk.endpoint().path().exists(), "it left its socket behind");
-    // The key was in its memory and is gone; that is what git is told, by a new agent, at once.
+    // The key was in its memory and is gone; a new agent tells git so at once.
     let fetch = desk.git_in("web", ["fetch"]);
     fetch.failed().stderr_contains("kept in memory only").stderr_contains("told us to quit");
     let second = desk.agent().expect("a new agent was started");
@@ -38,7 +38,7 @@ fn an_agent_that_was_killed_is_started_again_by_the_next_git_command() {
 fn a_git_command_that_starts_the_agent_ends_when_it_is_done() {
     let desk = Desk::ready();
     desk.stop_agent();
-    // `process::run` waits for the end of both output streams: an agent that kept one open would fail this by the deadline.
+    // `process::run` waits for the end of both output streams: an agent that kept one open would fail this at the deadline.
     desk.fill("acme/web").failed();
     let pid = desk.agent().expect("it was started").pid;
     let directory = fs::read_link(format!("/proc/{pid}/cwd"));
@@ -129,7 +129,7 @@ fn a_service_manager_that_takes_the_place_gets_it_and_there_is_one_agent_in_the_
     desk.ghapp(["agent", "start"]).ok();
     let displaced = desk.agent().unwrap();
     assert_eq!(displaced.started_by, "client");
-    // As systemd does when its socket unit is started: whatever is at that path is removed.
+    // As systemd does when its socket unit is started: the file at that path is removed.
     let path = desk.endpoint().path().to_owned();
     fs::remove_file(&path).unwrap();
     let listener = UnixListener::bind(&path).unwrap();
@@ -140,13 +140,13 @@ fn a_service_manager_that_takes_the_place_gets_it_and_there_is_one_agent_in_the_
     );
     let mut command = desk.command("sh");
     let agent = Running::spawn_with(command.args(["-c", &script]), Stdio::from(OwnedFd::from(listener)));
-    // It waits for the other's end; its clients wait in the manager's backlog.
+    // It waits until the other exits; its clients wait in the manager's backlog.
     agent.wait_for_line("listening");
     let status = desk.agent().unwrap();
     assert_eq!((status.pid, status.started_by.as_str()), (agent.pid(), "systemd"));
     assert!(!Path::new(&format!("/proc/{}/exe", displaced.pid)).exists(), "two agents");
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "the successor's socket was touched");
-    // The other order: whoever would start an agent finds this one.
+    // The other order: a client that would start an agent finds this one.
     desk.ghapp(["agent", "start"]).ok();
     let started = process::run(desk.command(binary("ghapp-agent")).arg("--foreground"), b"");
     started.failed().stderr_contains("running already");
@@ -248,7 +248,7 @@ fn a_socket_that_was_removed_is_made_again_by_the_same_agent() {
     let desk = Desk::ready();
     let pid = desk.agent().unwrap().pid;
     fs::remove_file(desk.endpoint().path()).unwrap();
-    // Whoever needs it meanwhile waits for a moment, or is told to try again.
+    // A client that needs it meanwhile waits for a moment, or is told to try again.
     eventually("the socket comes back", || desk.ghapp(["token", "acme/web"]).status.success());
     assert_eq!(desk.agent().unwrap().pid, pid, "and with it the key in its memory");
 }

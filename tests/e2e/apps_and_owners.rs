@@ -109,7 +109,7 @@ fn a_widened_grant_is_picked_up_by_asking_github_anew() {
     desk.commit("web", "README.md", "hello");
     desk.git_in("web", ["push", "--quiet"]).failed();
     desk.github.grant(desk.installation, GIT_PERMISSIONS);
-    // The token at hand and the grant that the agent remembers are the old ones; git tells nobody about a 403.
+    // The token at hand and the grant that the agent remembers are the old ones; git tells no helper about a 403.
     let apps = desk.ghapp_json(["apps", "--refresh"]);
     assert_eq!(apps["apps"][0]["installations"][0]["permissions"]["contents"], "write");
     desk.git_in("web", ["push", "--quiet"]).ok();

@@ -1,4 +1,4 @@
-//! The audit log: complete, bounded, its user's alone, and not to be switched off in silence.
+//! The audit log: complete, bounded, private to its user, and never switched off in silence.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -19,16 +19,16 @@ use ghapp_tests::{Desk, binary, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Where a file of the log is full.
+/// The size at which a file of the log is full.
 const MAX_SIZE: usize = 8 * 1024 * 1024;
 
-/// A decision that can be found again by its host. False when nobody answered.
+/// A decision that can be found again by its host. False when no agent answered.
 fn decide(desk: &Desk, host: &str) -> bool {
     let host = Host::parse(host).unwrap();
     desk.ask(Call::Erase(Erase { host, hashed_token: TokenHash::of(b"nobody's") })).is_ok()
 }
 
-/// A log that lacks `room` bytes to be full.
+/// A log that is `room` bytes short of full.
 fn fill_up(desk: &Desk, room: usize) {
     let line = "{\"ts\":\"2020-01-01T00:00:00Z\",\"call\":\"get\",\"outcome\":\"old\",\"us\":1}\n";
     fs::create_dir_all(desk.audit_file().parent().unwrap()).unwrap();
@@ -106,13 +106,13 @@ fn an_agent_that_is_killed_while_it_writes_and_rotates_leaves_whole_lines() {
                 })
                 .collect();
             let rotated = rotated.recv_timeout(DEADLINE);
-            desk.kill_agent(); // which ends the clients
+            desk.kill_agent(); // then the clients stop
             rotated.expect("the log is rotated");
-            // One of them may have come only when it was dead.
+            // A client may have asked only after the agent was dead.
             let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-            assert!(answered > 0, "nobody was answered");
+            assert!(answered > 0, "no client was answered");
         });
-        // The next agent goes on behind the last line, and every line is whole.
+        // The next agent goes on after the last line, and every line is whole.
         desk.ghapp(["agent", "start"]).ok();
         assert!(decide(&desk, "after.example"));
         desk.stop_agent();
@@ -144,12 +144,12 @@ fn decisions_that_cannot_be_written_down_are_told() {
     fs::remove_file(desk.audit_file()).unwrap();
     symlink("/dev/null", desk.audit_file()).unwrap();
     desk.token("acme/web");
-    // It answers first and writes then, so that it notices behind the answer.
+    // It answers first and writes then, so it notices only after the answer.
     eventually("the agent notices", || desk.agent().unwrap().audit_error);
     let status = desk.ghapp(["status"]);
     status.ok().stderr_contains("missing in the audit log: cannot write");
     assert!(desk.ghapp_json(["status"])["audit_error"].as_str().unwrap().contains("audit.jsonl"));
-    // And an agent that could not write from the start does not start.
+    // An agent that cannot write from the start does not start.
     desk.stop_agent();
     desk.ghapp(["agent", "start"]).failed().stderr_contains("cannot open the audit log");
 }
@@ -189,7 +189,7 @@ fn who_follows_the_log_for_somebody_who_has_gone_ends() {
     let pid = Pid::from_child(&logs);
     let status = process::end(logs).unwrap_or_else(|| {
         kill_process(pid, Signal::KILL).unwrap();
-        panic!("it goes on for nobody");
+        panic!("it goes on without a reader");
     });
     assert!(status.success(), "to have seen enough is no failure: {status}");
 }

@@ -1,4 +1,4 @@
-//! Bad input: each a clear error with the next step; nothing is stored and nothing is lost.
+//! Bad input: each mistake is a clear error with the next step; nothing is stored and nothing is lost.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
 
-/// A login with its parts exchanged one at a time.
+/// A login, of which a test exchanges one part at a time.
 struct Login<'a> {
     desk: &'a Desk,
     pem: String,
@@ -36,7 +36,7 @@ impl<'a> Login<'a> {
         process::run(&mut command, self.pem.as_bytes())
     }
 
-    /// Runs it and checks what every failed login has in common.
+    /// Runs it and asserts what every failed login has in common.
     #[track_caller]
     fn fails(&self, code: i32, id: &str, cause: &str) {
         let outcome = self.run();

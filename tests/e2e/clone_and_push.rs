@@ -134,7 +134,7 @@ fn numbers_are_preferred_once_they_are_known_so_that_a_set_survives_a_rename() {
     desk.clone("acme/api").ok();
     let mints = desk.github.mints();
     assert_eq!(mints[2].repositories, Some(vec!["api".to_owned(), "site".to_owned()]));
-    // By numbers, and once by names to see whether somebody else has the old one.
+    // By numbers, and once by names to see whether another repository has the old one.
     assert_eq!((mints.len(), desk.github.calls().of(Endpoint::Mint)), (3, 4));
 }
 

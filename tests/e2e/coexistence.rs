@@ -1,7 +1,7 @@
-//! Other helpers in the same list, before and behind ours: each gets what is its own, and nobody gets ours.
+//! Other helpers in the same list, before and behind ours: each gets what is its own, and none gets ours.
 //!
 //! `git credential-store` and `git credential-cache` are the real ones. The others, which need a desktop, another system or
-//! another account, are stood in for by scripts that do to git what they do.
+//! another account, are scripts here that treat git as they do.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,17 +12,17 @@ use ghapp_tests::github::{AccountKind, Endpoint};
 use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
 
-/// A password of somebody else's, on another host.
+/// A foreign password, on another host.
 const FOREIGN: &str = "hunter2-canary";
 
-/// `gh auth git-credential`: one token for a whole host; an exit code of 1 and nothing said for every other; `erase` and `store`
+/// `gh auth git-credential`: one token for a whole host; for every other exit code 1 and no output; `erase` and `store`
 /// are ignored (cli/cli, pkg/cmd/auth/gitcredential).
 const GH: &str = r#"
 [ "$1" = get ] || exit 0
 grep -qx "host=$HOST" || exit 1
 printf 'protocol=https\nhost=%s\nusername=gh-user\npassword=gh-canary\n' "$HOST"
 "#;
-/// Git Credential Manager: remembers what it is told to store, and answers with all that it knows, the host's provider included.
+/// Git Credential Manager: remembers what it has to store, and answers with all that it knows, the host's provider included.
 const GCM: &str = r#"
 file=$HOME/gcm
 case $1 in
@@ -52,7 +52,7 @@ fn install(desk: &mut Desk, name: &str, script: &str) -> String {
     let program = directory.join(format!("git-credential-{name}")).display().to_string();
     let log = desk.path(format!("log-{name}"));
     let logging = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n{script}", log.display());
-    // Not written here: a script that a process just forked from another test has open for writing cannot be run.
+    // Not written here: a process just forked by another test may hold the script open for writing, and it could not be run.
     let write = ["-c", "cat >\"$0\" && chmod 755 \"$0\"", &program];
     process::run(desk.command("sh").args(write), logging.as_bytes()).ok();
     let path =
@@ -92,7 +92,7 @@ fn fill(desk: &Desk, host: &str) -> Output {
     desk.git_credential("fill", &format!("protocol=https\nhost={host}\npath=acme/web.git\n\n"))
 }
 
-/// Nothing that somebody else's helper keeps was written down, shown or sent to GitHub by us.
+/// Asserts that we neither wrote, showed nor sent to GitHub what another helper keeps.
 fn assert_unlogged(desk: &Desk, outputs: &[Output]) {
     for output in outputs {
         assert!(!output.stderr().contains("canary"), "{}", output.stderr());
@@ -147,7 +147,7 @@ fn the_real_cache_keeps_what_is_its_own() {
     let mut outputs = vec![foreign(&desk, "approve")];
     outputs.push(fill(&desk, "gitlab.example"));
     assert!(outputs[1].ok().stdout().contains(FOREIGN));
-    // Ours comes first, so the cache is not asked for it, although git stores it there.
+    // Ours comes first, so git does not ask the cache for it, although git stores it there.
     let token = desk.token("acme/web");
     desk.clone("acme/web").ok();
     desk.github.revoke_token(&token);
@@ -190,7 +190,7 @@ fn after_setup_git_no_helper_of_the_whole_machine_sees_our_token() {
     desk.github.revoke_token(&token);
     desk.git_in("web", ["fetch"]).failed();
     assert!(operations(&desk, "gcm").is_empty(), "not even to erase it");
-    // And for every other host they are there as before.
+    // For every other host they are there as before.
     let outputs = [foreign(&desk, "approve"), fill(&desk, "gitlab.example"), foreign(&desk, "reject")];
     assert!(outputs[1].ok().stdout().contains(FOREIGN));
     assert_eq!(operations(&desk, "gcm"), ["store", "erase"], "the store in front of it answered");
@@ -265,7 +265,7 @@ fn keychains_and_managers_without_a_reset_store_our_token_and_it_does_no_harm() 
     desk.clone("acme/web").ok();
     let token = desk.token("acme/web");
     assert!(operations(&desk, "gcm").contains(&"store".to_owned()), "git tells every helper what worked");
-    // What they kept outlives the token, and is never asked for as long as we come first.
+    // What they keep outlives the token, and git never asks for it as long as we come first.
     desk.github.revoke_token(&token);
     desk.git_in("web", ["fetch"]).failed();
     desk.git_in("web", ["fetch"]).ok();

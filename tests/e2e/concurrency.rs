@@ -23,7 +23,7 @@ fn twenty_cold_fetches_make_one_lookup_and_one_mint() {
                 })
             })
             .collect();
-        // The mint is not answered before every git has met its 401 and so is about to ask, or has asked, the agent.
+        // The mint is answered only after every git has met its 401 and so asks the agent, or is about to.
         desk.github.wait_until(|calls| calls.of(Endpoint::GitInfoRefs) >= PARALLEL);
         hold.release();
         for clone in clones {

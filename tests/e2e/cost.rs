@@ -1,4 +1,4 @@
-//! What the usual way costs, counted and not timed: a helper that is answered from the agent's cache, and the agent that answers.
+//! What the usual way costs, counted and not timed: a helper with an answer from the agent's cache, and the agent that answers.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -12,7 +12,7 @@ use ghapp_tests::tools::{Tool, all_there};
 use ghapp_tests::{Desk, binary};
 
 const STRACE: &[Tool] = &[Tool { program: "strace", package: "strace" }];
-/// By this call our programs begin; what is before it is the loader's and the standard library's.
+/// Our programs begin with this call; the calls before it are the loader's and the standard library's.
 const FIRST_CALL: &str = "PR_SET_DUMPABLE";
 /// What the audit log's marker looks like in a request, see `Desk::audit_lines`.
 const MARKER: &str = "marker.invalid";
@@ -29,7 +29,7 @@ struct Traced {
 }
 
 /// The lines of `strace -f` in the order in which the calls ended, whole: strace tears a call apart when another thread makes one
-/// meanwhile, and what was received stands in the second half only.
+/// meanwhile, and only the second half has what was received.
 fn whole_calls(trace: &str) -> Vec<Traced> {
     let mut torn = HashMap::new();
     let mut calls = Vec::new();
@@ -49,7 +49,7 @@ fn whole_calls(trace: &str) -> Vec<Traced> {
     calls
 }
 
-/// How often each system call is in lines of strace's, which begin with it.
+/// How often each system call is in strace's lines, which begin with its name.
 fn count<'a>(lines: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
     let mut calls = BTreeMap::new();
     // Not signals and exits.
@@ -61,7 +61,7 @@ fn count<'a>(lines: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usiz
     calls
 }
 
-/// rule 51: what is counted cannot be slow by chance. The benchmark measures the time, and has a budget for it.
+/// rule 51: a count cannot be slow by chance. The benchmark measures the time, and has a budget for it.
 #[test]
 fn a_warm_get_connects_writes_and_reads_once_and_opens_no_file() {
     if !all_there(STRACE) {
@@ -125,7 +125,7 @@ fn an_answer_from_the_cache_touches_no_file_no_keyring_and_no_network() {
         calls[from + 1..to].iter().partition(|line| &line.thread == answering);
     let its = || its.iter().map(|line| line.call.as_str());
 
-    // The first marker is in the agent's own log; it would be a line for each question otherwise.
+    // The first marker is in the agent's own log; otherwise there would be a line for each question.
     let logged = its().filter(|call| call.starts_with("write(2, ")).count();
     assert!(logged <= 1, "{logged} lines in the log");
     // When a question comes later than its connection, tokio writes to its own event to look at the timers again.
@@ -139,7 +139,7 @@ fn an_answer_from_the_cache_touches_no_file_no_keyring_and_no_network() {
         ["accept4", "fcntl", "getsockopt", "geteuid", "recvfrom", "sendto", "epoll_wait", "epoll_ctl", "futex"];
     let more: Vec<_> = calls.keys().filter(|name| !allowed.contains(*name) && !is_memory(name)).collect();
     assert!(more.is_empty(), "{more:?} in {calls:?}");
-    // What the threads do that write the audit log and wait for keyrings.
+    // The work of the threads that write the audit log and wait for keyrings.
     let calls = count(others.iter().map(|line| line.call.as_str()));
     let network: Vec<_> = ["socket", "connect", "sendmsg", "sendto", "recvmsg", "execve"]
         .into_iter()

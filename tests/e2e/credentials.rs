@@ -10,7 +10,7 @@ use ghapp_tests::process::Output;
 use ghapp_tests::{Desk, binary, process};
 use serde_json::json;
 
-/// Puts a credential where systemd would.
+/// Puts a credential where systemd puts it.
 fn hand_over(desk: &Desk, name: &str, bytes: &[u8], mode: u32) {
     let path = desk.path("credentials").join(name);
     let _ = fs::remove_file(&path); // it may be read-only

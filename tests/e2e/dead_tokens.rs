@@ -1,4 +1,4 @@
-//! Tokens that die: too old, killed at GitHub, or dead by GitHub's clock. git fails at most once, and says so.
+//! Tokens that die: too old, killed at GitHub, or dead by GitHub's clock. git fails at most once, with a clear error.
 
 use std::time::Duration;
 
@@ -66,11 +66,11 @@ fn a_clock_that_is_behind_githubs_is_noticed_and_corrected() {
     desk.github.clock_ahead(SignedDuration::from_hours(2));
     desk.git_in("web", ["fetch"]).failed().stderr_contains("Authentication failed");
     desk.git_in("web", ["fetch"]).ok();
-    // The difference was learned once: the next mint is right at once.
+    // The agent has learned the difference: the next mint is right at once.
     let before = desk.github.calls().api();
     desk.clone("acme/api").ok();
     assert_eq!(desk.github.calls().api() - before, 1);
-    // And git was told an expiry by this machine's clock.
+    // git was told an expiry by this machine's clock.
     let by_githubs_clock = desk.github.mints()[1].expires_at.as_second();
     let skew = by_githubs_clock - 60 - desk.expiry("acme/web");
     assert!((7195..=7205).contains(&skew), "two hours, give or take the seconds of the test: {skew}");

@@ -1,8 +1,8 @@
-//! Which repository is meant when git does not say (rules 43 to 48): each way in which git and others ask, and never a guess.
+//! Which repository is meant when git does not say (rules 43 to 48): each way in which git and other programs ask, and never a guess.
 //!
 //! Everything here runs without `useHttpPath`, which `setup-git` would have set.
 
-#![cfg(target_os = "linux")] // elsewhere what other processes were told cannot be seen
+#![cfg(target_os = "linux")] // elsewhere the arguments of other processes cannot be seen
 
 use std::fs;
 
@@ -125,11 +125,11 @@ fn rules_46_to_48_clients_without_git_remote_https_get_a_hint_and_never_what_the
 /// `sh` under the name of git's program for HTTP; it runs the script `NAME` with the URL behind it.
 fn pretend(desk: &Desk) -> String {
     let program = desk.work().join("git-remote-https").display().to_string();
-    // Not copied here: a program that a process just forked from another test has open for writing cannot be run.
+    // Not copied here: a process just forked by another test may hold the copy open for writing, and it could not be run.
     process::run(desk.command("cp").args(["--dereference", "/bin/sh", &program]), b"").ok();
     let ask = "printf 'protocol=https\nhost=%s\n' \"$HOST\" | git-credential-ghapp $OPTIONS get\n";
     write(desk, "ask", ask);
-    // Another one further up, which is about something else.
+    // Another process further up, which is about another repository.
     write(desk, "ask-below", "./git-remote-https ask \"$BELOW\"\nexit $?\n");
     program
 }
@@ -206,7 +206,7 @@ fn rule_44_a_section_for_an_owner_names_the_owner_and_no_more_than_a_rule_allows
     assert!(fill("octo/lib").ok().stdout().contains("password="));
     let reached: Vec<_> = desk.github.mints().into_iter().map(|mint| mint.repositories).collect();
     assert_eq!(reached, [None, Some(vec!["lib".to_owned()])]);
-    // git compares whole components, and so nobody is asked about these.
+    // git compares whole components, so it asks no helper about these.
     let asked = desk.audit().len();
     for path in ["acm/web", "acme2/web", "mona/notes"] {
         fill(path).failed();
@@ -223,7 +223,7 @@ fn rule_43_the_only_installation_names_the_owner_and_two_name_none() {
     assert_nothing_but_a_hint(&desk, &asked_without_a_path(&desk, ".", &[]));
     let before = desk.github.calls().api();
     assert_nothing_but_a_hint(&desk, &asked_without_a_path(&desk, ".", &[]));
-    assert_eq!(desk.github.calls().api(), before, "without such a rule nobody needs to know");
+    assert_eq!(desk.github.calls().api(), before, "without such a rule the list is not needed");
     desk.configure(&format!(
         "\n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\nrepositories = \"installation\"\n"
     ))

@@ -1,4 +1,4 @@
-//! The key in a file with a passphrase: opened by it, closed by a lock, and by nothing else lost.
+//! The key in a file with a passphrase: the passphrase opens it, a lock closes it, and nothing else loses it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -55,7 +55,7 @@ fn an_encrypted_file_is_opened_by_its_passphrase_and_closed_by_a_lock() {
     assert_eq!(desk.unlock(PASSPHRASE).ok().stdout(), "unlocked\n");
     desk.git_in("web", ["fetch"]).ok();
     desk.ghapp(["status", "--check"]).ok();
-    assert_eq!(desk.ghapp(["unlock"]).ok().stdout(), "unlocked\n", "nobody asks for what is not needed");
+    assert_eq!(desk.ghapp(["unlock"]).ok().stdout(), "unlocked\n", "a passphrase that is not needed is not asked for");
 
     let lock = desk.ghapp(["lock"]);
     assert_eq!(lock.ok().stderr(), "", "nothing has to be logged in again");
@@ -106,7 +106,7 @@ fn wrong_passphrases_open_nothing_and_cost_more_and_more_time() {
         assert_eq!(unlock.status.code(), Some(4));
         assert!(desk.agent().unwrap().locked, "not even other keys are used");
     }
-    // Now not even the right one is looked at.
+    // Now even the right one is refused unread.
     let unlock = desk.unlock(PASSPHRASE);
     unlock.failed().stderr_contains("error[E57]: too many wrong passphrases: none is looked at until 20");
     assert_eq!(unlock.status.code(), Some(4));
@@ -114,7 +114,7 @@ fn wrong_passphrases_open_nothing_and_cost_more_and_more_time() {
     let audit = outcomes(&desk);
     assert_eq!(audit.iter().filter(|outcome| *outcome == "error E56").count(), 3, "{audit:?}");
     assert_eq!(audit.last().unwrap(), "error E57");
-    // What protects the file is the work for each guess: this only binds the agent.
+    // The work for each guess protects the file: this limit only binds the agent.
     desk.kill_agent();
     desk.unlock(PASSPHRASE).ok();
     desk.token("acme/web");
@@ -145,7 +145,7 @@ fn a_login_that_fails_leaves_what_was_there() {
     desk.log_in_with_passphrase(&desk.app, PASSPHRASE).failed();
     assert!(desk.key_files().is_empty() && !desk.config_file().exists());
 
-    // Another login of the same App, with another passphrase, that meets a lock behind the last look at GitHub.
+    // Another login of the same App, with another passphrase, that meets a lock after its last call to GitHub.
     let desk = desk_with_file();
     let before = fs::read(&desk.key_files()[0]).unwrap();
     let hold = desk.github.hold(Endpoint::AppGet);
@@ -162,7 +162,7 @@ fn a_login_that_fails_leaves_what_was_there() {
     desk.unlock("another passphrase").failed();
     desk.unlock(PASSPHRASE).ok();
     desk.token("acme/web");
-    // And one that succeeds changes the passphrase.
+    // A login that succeeds changes the passphrase.
     desk.log_in_with_passphrase(&desk.app, "another passphrase").ok();
     assert_eq!(desk.key_files().len(), 1);
     desk.ghapp(["lock"]).ok();
@@ -210,14 +210,14 @@ fn nobody_waits_while_a_key_is_derived() {
     let answered = thread::scope(|scope| {
         let unlock = scope.spawn(|| desk.unlock(PASSPHRASE));
         let mut answered = 0;
-        // Whoever asks meanwhile is answered: still locked.
+        // A client that asks meanwhile is answered: still locked.
         while desk.agent().expect("it answers").locked && !unlock.is_finished() {
             answered += 1;
         }
         unlock.join().unwrap().ok();
         answered
     });
-    // A runtime that derives keys itself answers one at most while it does, and a few before it begins.
+    // A runtime that derived keys itself would answer one client at most meanwhile, and a few before.
     assert!(answered > 20, "{answered}");
 }
 

@@ -1,4 +1,4 @@
-//! The ids of errors: the table of the tests that reach them (`errors.md`) is complete, and what no other test reaches is here.
+//! The ids of errors: the table of their tests (`errors.md`) is complete, and the errors that no other test reaches are here.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -16,7 +16,7 @@ use ghapp_tests::terminal::Terminal;
 use ghapp_tests::{Desk, binary, desk};
 use jiff::Timestamp;
 
-/// What cannot be reached from outside, or only after a time that no test waits.
+/// Errors that no test can provoke from outside, or only after too long a wait.
 const WITHOUT_A_TEST: &[&str] = &["E16", "E41", "E54"];
 
 /// The rows: an id, and its tests, each with its file.
@@ -74,7 +74,7 @@ fn an_agent_that_never_answers_is_silent() {
     let mut desk = Desk::new();
     let socket = desk.path("agent.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    // It takes the question, and keeps it.
+    // It reads the question and never answers.
     thread::spawn(move || {
         let mut kept = Vec::new();
         listener.incoming().for_each(|connection| kept.push(connection));
@@ -133,7 +133,7 @@ fn a_key_behind_a_passphrase_needs_it() {
     let desk = Desk::new();
     desk.log_in_with_passphrase(&desk.app, "correct horse battery").ok();
     desk.ghapp(["lock"]).ok();
-    // `ghapp` asks for it, or ends with a usage error; an agent that is asked without one says this.
+    // `ghapp` asks for a passphrase or exits with a usage error; an agent that gets none says this.
     let Ok(Reply::Error(error)) = desk.ask(Call::Unlock(Unlock { app: None, passphrase: None })) else {
         panic!("it wants a passphrase")
     };
@@ -176,7 +176,7 @@ fn the_ids_that_only_git_meets_are_in_the_helpers_trace() {
     let get = |desk: &Desk, attributes: &str| {
         process::run(desk.command(binary("git-credential-ghapp")).arg("get"), attributes.as_bytes())
     };
-    // Another account, so that the owner is not the only one.
+    // Another account, so that the App has two owners.
     desk.github.create_account("umbrella", AccountKind::Organization);
     desk.github.install(&desk.app, "umbrella", Selection::All, desk::GIT_PERMISSIONS);
     let host = desk.github.host().to_owned();

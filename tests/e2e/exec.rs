@@ -64,7 +64,7 @@ fn the_command_takes_the_place_of_ghapp_and_no_argument_holds_the_token() {
     let (arguments, token) = out.trim_end().rsplit_once('\n').unwrap();
     assert_eq!(token, desk.github.mints()[0].token);
     assert!(!arguments.contains(token), "{arguments}");
-    // The parent is this test and no ghapp that stays.
+    // The parent is this test: no ghapp stays in between.
     assert!(!arguments.lines().nth(1).unwrap().contains("ghapp exec"), "{arguments}");
 }
 
@@ -86,7 +86,7 @@ fn without_a_token_the_command_does_not_run() {
     let out = exec(&desk, &["octo/lib", "--", "echo", "ran"]);
     assert_eq!((out.status.code(), out.stdout().as_str()), (Some(111), ""));
     out.stderr_contains("error[E17]");
-    // The second variable is refused: the first one's token is not enough.
+    // The second variable is refused: the first variable's token is not enough.
     let second = exec(&desk, &["-e", "A=acme/web", "-e", "B=octo/lib", "--", "echo", "ran"]);
     assert_eq!((second.status.code(), second.stdout().as_str()), (Some(111), ""));
     for wrong in [
@@ -103,7 +103,7 @@ fn without_a_token_the_command_does_not_run() {
 /// How long tokens live here: `ghapp exec --renew` replaces them with a quarter of it left.
 const SHORT_LIFE: Duration = Duration::from_secs(12);
 
-/// A command that is accompanied: it has said where its token is, and goes on until its input ends.
+/// A command that is accompanied: it has said where its token is, and runs until its input ends.
 struct Accompanied {
     running: Running,
     file: PathBuf,
@@ -150,7 +150,7 @@ fn a_file_has_a_whole_token_whenever_somebody_looks_and_a_new_one_before_the_old
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(&directory)), (0o600, 0o700));
 
-    // Replaced and not written again: what was opened once stays as it was, so that no look can be at half a token.
+    // Replaced and not rewritten: a file that is open stays as it was, so no reader sees half a token.
     let mut opened = fs::File::open(&file).unwrap();
     let mut seen = vec![desk.github.mints().remove(0)];
     eventually("the token is renewed twice", || {
@@ -187,7 +187,7 @@ fn signals_reach_the_command_and_the_file_goes_however_it_ends() {
         assert!(ended.stdout().ends_with("caught\n"), "{name}");
         assert!(!command.file.parent().unwrap().exists(), "{name}");
     }
-    // Without a trap the signal ends the command, and ghapp tells it as shells do.
+    // Without a trap the signal kills the command, and ghapp reports it as shells do.
     for (signal, code) in [(Signal::TERM, 143), (Signal::QUIT, 131)] {
         let command = Accompanied::start(&desk, &format!("{TELL_FILE} read line"));
         command.signal(signal);
@@ -206,17 +206,17 @@ fn ctrl_c_reaches_the_command_once() {
     let script = "n=0; trap 'n=$((n+1)); echo caught' INT; trap 'echo told' USR1; echo ready; \
                   while read line; [ \"$line\" != end ]; do :; done; echo \"caught it $n times\"";
     let mut command = desk.command("setsid");
-    // The terminal is this session's own, so that it sends what is typed to all in its foreground.
+    // The terminal is this session's own, so it signals every process in its foreground.
     command.args(["--ctty", "--wait"]).arg(binary("ghapp"));
     let mut terminal = Terminal::start(command.args(["exec", "acme/web", "--renew", "--", "sh", "-c", script]));
     drop(command); // it has the terminal open, too
     terminal.expect("ready");
-    // ghapp stands still until the command has caught the first one: two that are pending at once would be one.
+    // ghapp stands still until the command has caught the first one: two signals that are pending at once would be one.
     send(terminal.pid(), Signal::STOP);
     terminal.answer("\u{3}");
     terminal.expect("caught");
     send(terminal.pid(), Signal::CONT);
-    // What ghapp passes on after it comes behind whatever it makes of it.
+    // Signals that ghapp passes on after that arrive behind whatever it does about Ctrl-C.
     for _ in 0..2 {
         send(terminal.pid(), Signal::USR1);
         terminal.expect("told");

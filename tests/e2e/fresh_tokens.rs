@@ -1,11 +1,11 @@
-//! Fresh tokens: proved at the git server before git gets them, replaced ahead of their end, not minted in a loop.
+//! Fresh tokens: proved at the git server before git gets them, replaced before they expire, not minted in a loop.
 
 use std::time::Duration;
 
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::{Desk, eventually};
 
-/// `git credential fill` itself does not talk to the git server, so its calls are the agent's proofs.
+/// `git credential fill` itself does not talk to the git server, so all calls there are the agent's proofs.
 fn proofs(desk: &Desk) -> usize {
     desk.github.calls().of(Endpoint::GitInfoRefs)
 }
@@ -56,7 +56,7 @@ fn a_token_in_use_is_replaced_ahead_of_its_end() {
     let desk = Desk::ready();
     desk.github.token_lifetime(Duration::from_secs(4));
     let first = short_lived(&desk);
-    // Nobody asks: the agent does it by itself.
+    // No client asks: the agent does it by itself.
     desk.github.wait_until(|calls| calls.of(Endpoint::Mint) >= 2);
     wait_for_audit(&desk, |line| line["call"] == "refresh" && line["outcome"] == "mint");
     assert_ne!(short_lived(&desk), first);
@@ -65,7 +65,7 @@ fn a_token_in_use_is_replaced_ahead_of_its_end() {
 #[test]
 fn a_renewal_waits_neither_for_a_later_one_nor_for_one_under_way() {
     let desk = Desk::ready();
-    desk.token("acme/web"); // its time comes in half an hour
+    desk.token("acme/web"); // its refresh is due in half an hour
     desk.github.token_lifetime(Duration::from_secs(4));
     for permissions in ["contents=read", "contents=write"] {
         desk.ghapp(["token", "acme/api", "--min-ttl", "0s", "--permissions", permissions]).ok();
@@ -82,9 +82,9 @@ fn a_renewal_waits_neither_for_a_later_one_nor_for_one_under_way() {
 
 #[test]
 fn a_refresh_that_fails_keeps_the_valid_token_and_says_so() {
-    // It is tried at a moment of its own choice, perhaps so late that nobody can look before the token's end: then once more.
+    // The agent chooses when to try, perhaps too late for a look before the token expires: then once more.
     let seen = (0..TRIES).any(|_| keeps_the_valid_token(&Desk::ready()));
-    assert!(seen, "every one of {TRIES} tokens had ended when it was looked at");
+    assert!(seen, "every one of {TRIES} tokens had expired before the look");
 }
 
 /// Whether a refresh that failed was seen while its token was valid.

@@ -18,7 +18,7 @@ use ghapp_tests::golden::{Golden, directory};
 fn commands(desk: &Desk, arguments: &[&str]) -> Vec<String> {
     let help = desk.ghapp(arguments.iter().copied().chain(["--help"])).ok().stdout();
     let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
-    // A name is two columns from the left; what explains it goes on further to the right.
+    // A name is two columns from the left; its explanation stands further to the right.
     let rows = list.lines().take_while(|line| !line.is_empty());
     let names = rows.filter_map(|row| row.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
     names.map(|name| name.split(' ').next().unwrap().to_owned()).collect()
@@ -43,7 +43,7 @@ fn every_command_has_a_file_with_a_run_of_each_of_its_subcommands() {
             assert!(ran, "golden/{command}.txt has no run of ghapp {name}");
         }
     }
-    // And nothing is left of a command that went.
+    // No file is left of a command that was removed.
     let files = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
     let files: BTreeSet<_> = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     let expected = top.into_iter().chain(["flags".to_owned()]).collect();
@@ -70,7 +70,7 @@ fn help() {
     let mut golden = Golden::of(&desk, "help");
     golden.run(&["help"]).run(&["help", "errors"]).run(&["help", "exit-codes"]).run(&["help", "E08"]);
     golden.run(&["help", "leases"]).run(&["help", "nonsense"]).run(&["help", "E99"]);
-    // What is wrong before any command is reached.
+    // Errors before any command is reached.
     golden.run(&["--version"]).run(&[]).run(&["nonsense"]).run(&["statsu"]).run(&["status", "--nonsense"]);
     golden.run(&["status", "--color", "sometimes"]).check();
 }

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-/// How many there are.
+/// How many guarantees there are.
 const GUARANTEES: u32 = 48;
-/// What cannot be promised, or has nothing to promise.
+/// Guarantees that cannot be given yet, or have no object.
 const WITHOUT_A_TEST: &[u32] = &[16, 42];
 
 /// The rows: a number, and its tests, each with its file.

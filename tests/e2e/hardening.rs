@@ -1,6 +1,6 @@
-//! The memory of our three programs, seen by another process of the same user: closed.
+//! The memory of our three programs is closed to other processes of the same user.
 //!
-//! Root may look into everything, so the programs and who attacks them become another user here.
+//! Root may look into everything, so the programs and their attacker become another user here.
 
 use std::fs;
 use std::io::{PipeWriter, pipe};
@@ -14,10 +14,10 @@ use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
 use ghapp_tests::{Desk, Sandbox, binary, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// `nobody`.
+/// The user `nobody`.
 const USER: u32 = 65534;
 
-/// To become somebody else, and a debugger in one line.
+/// To become another user, and a debugger in one line.
 const TOOLS: &[Tool] =
     &[Tool { program: "setpriv", package: "util-linux" }, Tool { program: "python3", package: "python3" }];
 
@@ -46,7 +46,7 @@ impl Home {
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let uid = USER.to_string();
         let mut command = self.sandbox.command("setpriv");
-        // Not what this user has in his home.
+        // Not the programs in the home of this test's user.
         command.env("PATH", "/usr/bin:/bin");
         command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups"]);
         let ours = self.sandbox.path(program);
@@ -66,7 +66,7 @@ impl Home {
     }
 }
 
-/// Waits until a program waits for something itself: it is no longer `setpriv`, and has done what it does first of all.
+/// Waits until a program itself waits: it is no longer `setpriv`, and has done its first steps.
 fn wait_until_it_waits(pid: u32, program: &str) {
     eventually(&format!("process {pid} becomes {program} and waits"), || {
         let started = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(program));
@@ -96,12 +96,12 @@ fn no_other_process_of_the_user_can_look_into_our_programs() {
         for file in ["environ", "mem"] {
             home.read(pid, file).failed().stderr_contains("Permission denied");
         }
-        // Some kernels refuse to open it, and some let it be empty.
+        // Some kernels refuse to open the file, and some show it empty.
         assert_eq!(home.read(pid, "maps").stdout(), "");
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         let values: Vec<_> = core.split_whitespace().rev().skip(1).take(2).collect();
-        // `ghapp` gives the programs that it becomes (`agent run`) their limit back, so it leaves the hard one alone.
+        // `ghapp` restores the limit for the programs that it becomes (`agent run`), so it leaves the hard one alone.
         let hard = if program == "ghapp" { values[0] } else { "0" };
         assert_eq!(values, [hard, "0"], "{core}");
         // PTRACE_ATTACH; 1 is EPERM.
@@ -110,7 +110,7 @@ fn no_other_process_of_the_user_can_look_into_our_programs() {
         let attached = process::run(&mut home.command("python3", &["-c", attach, &pid.to_string()]), b"");
         assert_eq!(attached.ok().stdout(), "-1 1\n");
     }
-    // The same user, the same time, a program that does not defend itself: what was refused above is not refused to everybody.
+    // The same user, the same time, a program without defences: the refusals above are not the system's own.
     wait_until_it_waits(control.pid(), "cat");
     for file in ["environ", "maps"] {
         assert_eq!(home.read(control.pid(), file).ok().stdout().len(), 1, "{file}");

@@ -29,7 +29,7 @@ fn two_hosts_each_have_their_app_and_their_ca() {
 #[test]
 fn an_api_elsewhere_is_used_when_it_is_named() {
     let desk = Desk::new();
-    // The host that git uses has no API under its own name here: everything goes to the one that was named.
+    // The host that git uses has no API under its own name here: every call goes to the host that was named.
     let mut command = desk.command(binary("ghapp"));
     command.args(["login", "--pem", "-", "--app-id", &desk.app.app_id.to_string(), "--host", "git.example"]);
     command.args(["--api-url", &desk.github.api_url(), "--store", "memory", "--ca-file"]).arg(desk.github.ca_file());

@@ -1,4 +1,4 @@
-//! As whom an App commits: the bot's name and address, for people, for git's configuration and for one command.
+//! The author of an App's commits: the bot's name and address, for people, git's configuration and one command.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -32,7 +32,7 @@ fn the_address_has_the_number_of_the_bot_and_github_is_asked_for_it_once() {
 
     let asked: Vec<_> = desk.github.calls().iter().skip(before.len()).map(|call| call.line.clone()).collect();
     assert_eq!(asked, ["GET /api/v3/users/acme-bot%5Bbot%5D"], "one call, no token");
-    // It is kept beyond a lock, which forgets secrets only; what is not known is not asked for then.
+    // A lock keeps it, since it forgets only secrets; a locked agent asks for no name that it lacks.
     desk.ghapp(["lock"]).ok();
     desk.ghapp(["identity"]).ok();
     desk.ghapp(["agent", "reload"]).ok();
@@ -71,7 +71,7 @@ fn a_renamed_app_commits_under_its_new_name() {
 #[test]
 fn why_there_is_no_identity_is_said() {
     let desk = Desk::ready();
-    // Nobody has that name, whoever asks.
+    // No user has that name.
     desk.github.fault(Endpoint::UserGet, Fault::message(404, "Not Found"), 2);
     let nobody = desk.ghapp(["identity"]);
     assert_eq!(nobody.status.code(), Some(7));
@@ -146,7 +146,7 @@ fn a_command_can_commit_as_the_bot() {
     .ok();
     assert!(author(&desk, "web").starts_with("A Developer"));
 
-    // The token and the bot are of one App, also where there are two.
+    // The token and the bot belong to one App, also where there are two.
     let other = desk.github.create_app("other-bot", "globex");
     desk.github.create_repository("globex/site");
     desk.github.install(&other, "globex", Selection::All, &[("contents", "read")]);

@@ -1,4 +1,4 @@
-//! The key in the Linux kernel: it outlives logins and agents, and says so when it is gone.
+//! The key in the Linux kernel: it outlives logins and agents, and a lost key is reported.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -9,7 +9,7 @@ use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
 use ghapp_tests::{Desk, binary, process};
 use serde_json::json;
 
-/// Nobody's, so that nobody else's keys count towards its quota.
+/// A user without a name, so that no other keys count towards its quota.
 const OTHER_UID: u32 = 64_113;
 
 /// Logs in from a session that ends with the command.
@@ -32,7 +32,7 @@ fn a_key_in_the_kernel_outlives_the_login_and_the_agent() {
     assert_eq!(status["apps"][0]["state"], "ok");
     assert_eq!(kernel_keyring::stored(&desk).as_deref(), Some("ghapp:1:der:"), "it is where it belongs");
     desk.clone("acme/web").ok();
-    // With the agent the last process of that session is gone. The next one starts in another session.
+    // With the agent the last process of that session is gone. The next agent starts in another session.
     desk.kill_agent();
     let mut fetch = in_new_session(&desk, r#"git -C web fetch && test "$(keyctl rlist @s)" = """#);
     process::run(&mut fetch, b"").ok();
@@ -77,7 +77,7 @@ fn a_key_that_is_gone_gives_way_to_the_next_one_and_only_without_any_there_is_no
     process::run(desk.command(binary("ghapp")).args(["key", "add", "--pem", "-"]), pem.as_bytes()).ok();
     let configured = fs::read_to_string(desk.config_file()).unwrap();
     kernel_keyring::forget(&desk);
-    // Before anybody needed a key, and behind that.
+    // Before a key was needed, and after that.
     for _ in 0..2 {
         let app = &desk.ghapp_json(["status"])["apps"][0];
         assert_eq!((&app["key_fingerprint"], &app["state"]), (&json!(new), &json!("ok")));
@@ -107,7 +107,7 @@ fn a_key_that_is_gone_gives_way_to_the_next_one_and_only_without_any_there_is_no
     assert!(checks.iter().all(|check| check["id"] != "agent-config" || check["state"] == "ok"), "{checks:?}");
     assert_eq!(fs::read_to_string(desk.config_file()).unwrap(), configured, "the file is a person's");
 
-    // Without any the first one is missed.
+    // Without any key the first one is reported missing.
     kernel_keyring::forget_one(&desk, &new);
     desk.ghapp(["agent", "reload"]).ok();
     let token = desk.ghapp(["token", "acme/web"]);
@@ -141,7 +141,7 @@ fn a_quota_that_is_used_up_is_named_with_the_other_stores_and_nothing_is_stored(
         return;
     }
     let desk = Desk::new();
-    // Another user: root's quota is a thousand times larger, and everybody's here.
+    // Another user: root's quota is a thousand times larger, and shared with every test here.
     let home = desk.path("other");
     fs::create_dir_all(home.join("run")).unwrap();
     for program in ["ghapp", "ghapp-agent"] {
@@ -156,7 +156,7 @@ fn a_quota_that_is_used_up_is_named_with_the_other_stores_and_nothing_is_stored(
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
     }
     fs::set_permissions(desk.path(""), fs::Permissions::from_mode(0o711)).unwrap();
-    // Fills what is left of it, whatever that is, in pieces.
+    // Fills the rest of the quota, in pieces.
     let script = r#"
         number=0
         for size in 8000 4000 2000 1000 500 250; do

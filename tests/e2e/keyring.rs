@@ -8,7 +8,7 @@ use ghapp_tests::process::Output;
 use ghapp_tests::{Desk, binary, desk, process};
 use rustix::process::{Signal, kill_process};
 
-/// What the keyring holds for the desk's App, read by another program.
+/// What the keyring holds for the desk's App, read by a program that is not ours.
 fn stored(desk: &Desk) -> String {
     let user = format!("{}/{}/{}", desk.github.host(), desk.app.app_id, desk.app.fingerprint());
     process::run(desk.command("secret-tool").args(["lookup", "service", "ghapp", "username", &user]), b"").stdout()

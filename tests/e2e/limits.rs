@@ -1,4 +1,4 @@
-//! Clients that misbehave, and a machine that runs short: nobody else waits, and nobody has to start the agent anew.
+//! Clients that misbehave, and a machine that runs short: no other client waits, and the agent needs no restart.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -25,7 +25,7 @@ fn connect(desk: &Desk) -> UnixStream {
     stream
 }
 
-/// What git would ask; asked without git, which takes its time.
+/// The question that git would ask, without git, which takes its time.
 fn get(desk: &Desk) -> Call {
     let host = Host::parse(desk.github.host()).expect("it is a host");
     let repository = Some(FullName {
@@ -35,10 +35,10 @@ fn get(desk: &Desk) -> Call {
     Call::Get(Get { host, repository, owners: Vec::new() })
 }
 
-/// What the agent answers to these bytes; none when it closes the connection without a word.
+/// The agent's answer to these bytes; none when it closes the connection without one.
 fn answer(desk: &Desk, bytes: &[u8]) -> Option<Reply> {
     let mut stream = connect(desk);
-    // It may refuse what comes before it has read all.
+    // It may refuse a message before it has read it all.
     let _ = stream.write_all(bytes);
     frame::read::<Response>(&mut stream).ok().map(|response| response.reply)
 }
@@ -62,7 +62,7 @@ fn a_frame_that_is_too_large_is_refused_before_anything_is_kept_of_it() {
         let Some(Reply::Error(error)) = reply else { panic!("{reply:?}") };
         assert_eq!((error.code, error.message.as_str()), (ErrorCode::BadRequest, "message larger than 65536 bytes"));
     }
-    // An endless line is no frame: its first four bytes are a length that nobody has.
+    // An endless line is no frame: its first four bytes are a length that no message has.
     let reply = answer(&desk, &vec![b'x'; 4 * 1024 * 1024]);
     assert!(matches!(reply, Some(Reply::Error(_)) | None), "{reply:?}");
     for nonsense in ["", "{}", "null", "[[[[", "{\"v\":1}"] {
@@ -85,7 +85,7 @@ fn clients_that_send_nothing_delay_nobody_and_are_let_go() {
         // Answered before any of them was let go. On a busy machine their time may be over by now: then once more.
         silent.iter_mut().all(is_open).then_some(silent)
     });
-    // Nobody has to close them: the agent does.
+    // The agent closes them by itself.
     for stream in &mut silent {
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0);
     }
@@ -113,7 +113,7 @@ fn a_client_that_does_not_read_its_answer_delays_nobody() {
                 stream
             })
             .collect();
-        // It sends nothing, and is let go when the agent has waited for that long enough: the agent's own clock.
+        // It sends nothing, so the agent closes it after its own timeout, which is the clock of this test.
         let mut silent = connect(&desk);
         assert!(matches!(desk.ask(get(&desk)), Ok(Reply::Lease(_))));
         // Something else may have kept the machine busy: then once more.
@@ -126,7 +126,7 @@ fn a_flood_of_connections_is_served_in_turn() {
     let desk = Desk::ready();
     desk.token("acme/web");
     let pid = desk.agent().unwrap().pid;
-    // More than are served at once, and silent: the real question comes behind all of them.
+    // More than are served at once, and silent: the real question queues behind all of them.
     let flood: Vec<_> = (0..4 * AT_ONCE).map(|_| connect(&desk)).collect();
     for stream in flood.iter().step_by(3) {
         stream.shutdown(Shutdown::Both).unwrap();
@@ -151,10 +151,10 @@ fn without_a_free_descriptor_the_agent_waits_and_does_not_spin() {
     limit(32);
     let flood: Vec<_> = (0..60).map(|_| connect(&desk)).collect();
     agent.wait_for_line("a connection could not be accepted");
-    // Behind all the others, as soon as the silent ones were let go.
+    // This question is answered behind all the others, once the silent ones are let go.
     assert!(desk.agent().is_some());
     drop(flood);
-    // However long it took until the silent ones were let go: a loop that spins makes thousands in a second.
+    // However long the silent ones took: a loop that spins makes thousands of attempts in a second.
     let attempts = agent.written().matches("a connection could not be accepted").count();
     let most = begin.elapsed().as_millis() / ACCEPT_PAUSE.as_millis() + 1;
     assert!(attempts as u128 <= most, "{attempts} attempts where there is time for {most}");
@@ -170,7 +170,7 @@ fn an_agent_that_was_started_in_a_terminal_survives_it() {
     }
     let desk = Desk::new();
     let ghapp = binary("ghapp").display().to_string();
-    // `script` makes a terminal, and hangs up when the command in it has ended.
+    // `script` makes a terminal, and hangs up when the command in it has exited.
     process::run(desk.command("script").args(["-qec", &format!("{ghapp} agent start"), "/dev/null"]), b"").ok();
     let pid = desk.agent().expect("it survives").pid;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -202,7 +202,7 @@ fn an_agent_that_runs_listens_on_no_network() {
         let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         for line in table.lines().skip(1) {
             let fields: Vec<_> = line.split_whitespace().collect();
-            // State 0A is LISTEN; a UDP socket that nobody connected is 07.
+            // State 0A is LISTEN; an unconnected UDP socket is 07.
             let listens = matches!(fields[3], "0A" | "07");
             assert!(!listens || !sockets.iter().any(|inode| inode == fields[9]), "{line}");
         }

@@ -16,7 +16,7 @@ fn outcomes(desk: &Desk, call: &str) -> Vec<String> {
     lines.map(|line| line["outcome"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// Waits for a lock that nobody asked the agent for.
+/// Waits for a lock without a request for it.
 fn wait_until_locked(desk: &Desk) {
     eventually("the agent is locked", || desk.agent().expect("it runs").locked);
 }
@@ -93,7 +93,7 @@ fn remotes_that_are_not_ours_are_left_to_other_helpers() {
     };
     let foreign = answer("elsewhere.example");
     assert_eq!((foreign.ok().stdout(), foreign.stderr()), (String::new(), String::new()));
-    // Whether an owner that nobody has asked about is ours, only GitHub could tell.
+    // Only GitHub could tell whether an owner is ours that the agent has not seen yet.
     let unknown = answer(desk.github.host());
     assert_eq!(unknown.ok().stdout(), "", "git goes on");
     unknown.stderr_contains("the agent is locked");
@@ -189,7 +189,7 @@ fn a_key_that_the_keyring_gives_behind_the_lock_signs_nothing() {
     kill_process(keyring.pid(), Signal::STOP).unwrap();
     thread::scope(|scope| {
         let fill = scope.spawn(|| desk.fill("acme/web"));
-        // As soon as somebody waits for a key, nobody learns how the keyring is.
+        // While a client waits for a key, the state of the keyring is unknown.
         eventually("the keyring is asked", || desk.agent().unwrap().store.state == "silent");
         desk.ghapp(["lock"]).ok();
         kill_process(keyring.pid(), Signal::CONT).unwrap();
@@ -219,7 +219,7 @@ fn an_agent_that_nobody_needs_locks_itself() {
     let config = std::fs::read_to_string(desk.config_file()).unwrap();
     std::fs::write(desk.config_file(), format!("[agent]\nlock_after = \"1s\"\n\n{config}")).unwrap();
     desk.ghapp(["agent", "reload"]).ok();
-    // Asking how it is does not keep it awake.
+    // A question for its status does not keep it awake.
     wait_until_locked(&desk);
     desk.fill("acme/web").failed().stderr_contains("the agent is locked");
     assert_eq!(outcomes(&desk, "lock"), ["unused"]);

@@ -116,7 +116,7 @@ fn an_app_has_one_name_and_its_key_stays_as_long_as_an_entry_needs_it() {
     let second = log_in_with(&desk, &["--pem", "-", "--store", "memory", "--name", "other"]);
     second.failed().stderr_contains("error[E42]").stderr_contains("configured already, as acme-bot");
     assert_eq!(names(&desk), ["acme-bot"]);
-    // Whoever writes it by hand has two entries with one key.
+    // An entry that is written by hand can share the key of another.
     let entry = fs::read_to_string(desk.config_file()).unwrap().replace("\"acme-bot\"", "\"twin\"");
     desk.configure(&format!("\n{entry}")).ok();
     desk.ghapp(["logout", "twin"]).ok();
@@ -162,7 +162,7 @@ fn the_only_lasting_copy_of_a_key_is_not_deleted() {
     let memory = log_in_with(&desk, &["--pem", pem_name, "--store", "memory", "--delete-pem"]);
     memory.failed().stderr_contains("error[E46]").stderr_contains("the only copy");
     assert!(pem.exists());
-    assert!(desk.agent().is_none(), "nobody was asked");
+    assert!(desk.agent().is_none(), "no agent was asked");
 }
 
 #[test]

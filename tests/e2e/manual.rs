@@ -1,4 +1,4 @@
-//! Manual pages and completions: what `man`, git and the shells make of them.
+//! Manual pages and completions: how `man`, git and the shells read them.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -131,7 +131,7 @@ fn shells_load_the_completions_and_complete_commands_topics_and_flags() {
     assert!(powershell.contains("Register-ArgumentCompleter") && powershell.contains("'setup-git'"), "{powershell}");
 }
 
-/// Types a line and a tab into a zsh of its own, and prints what has become of it.
+/// Types a line and a tab into a zsh of its own, and prints the line that results.
 const ZSH: &str = r#"
 zmodload zsh/zpty
 zpty -b shell zsh -f -i

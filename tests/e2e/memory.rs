@@ -10,7 +10,7 @@ use ghapp_tests::tools::can_become_another_user;
 use ghapp_tests::{Desk, binary, eventually_within, memory, process};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// For connections to be closed and tasks to end: what is still there then stays there.
+/// Time for connections to close and tasks to end: a secret that is still there then stays there.
 const SOON: Duration = Duration::from_secs(15);
 
 /// How many places hold a secret, by its name.
@@ -34,13 +34,13 @@ fn assert_gone(desk: &Desk, names: &[&str]) {
     eventually_within(SOON, "secrets leave the memory", || none_of(only(found(desk), names)));
 }
 
-/// Those of what was found that have these names.
+/// The found secrets that have these names.
 fn only(mut found: Found, names: &[&str]) -> Found {
     found.retain(|name, _| names.contains(name));
     found
 }
 
-/// Nothing, or what is there instead.
+/// Nothing was found, or an error with what was.
 fn none_of(found: Found) -> Result<(), Found> {
     if found.is_empty() { Ok(()) } else { Err(found) }
 }

@@ -1,4 +1,4 @@
-//! GitHub stumbles, limits or is down: git waits a moment, never hangs, and ends with one clear line.
+//! GitHub stumbles, limits or is down: git waits a moment, never hangs, and exits with one clear line.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn a_primary_limit_is_waited_for_without_asking_again() {
     let before = desk.github.calls().api();
     desk.fill("acme/api").failed().stderr_contains("limits the rate");
     assert_eq!(desk.ghapp(["token", "acme/api"]).status.code(), Some(7));
-    assert_eq!(desk.github.calls().api(), before, "nobody asked meanwhile");
+    assert_eq!(desk.github.calls().api(), before, "GitHub was not asked meanwhile");
     desk.git_in("web", ["fetch", "--quiet"]).ok();
 }
 
@@ -73,7 +73,7 @@ fn a_limit_with_a_time_is_over_when_the_time_is() {
     let desk = Desk::ready();
     desk.github.fault(Endpoint::Mint, Fault::secondary_rate_limit(Some(Duration::from_secs(1))), 1);
     desk.fill("acme/web").failed().stderr_contains("limits the rate");
-    // Asked until the second is over; the breaker keeps all but the last question from GitHub.
+    // git asks until the second is over; the breaker keeps all but the last question from GitHub.
     eventually("the second is over", || desk.fill("acme/web").status.success());
     assert_eq!(desk.github.calls().of(Endpoint::Mint), 2);
 }
@@ -85,7 +85,7 @@ fn a_slow_github_costs_no_more_than_the_deadline() {
     let fill = desk.fill("acme/web");
     fill.failed().stderr_contains("told us to quit");
     hold.release();
-    // What was under way went on in the background, or is repeated: either way the next question is answered.
+    // The call under way went on in the background, or is repeated: either way the next question is answered.
     desk.clone("acme/web").ok();
 }
 
@@ -93,7 +93,7 @@ fn a_slow_github_costs_no_more_than_the_deadline() {
 fn an_outage_lets_git_ask_others_about_a_repository_that_may_be_theirs() {
     let desk = Desk::ready();
     desk.github.fault(Endpoint::UserInstallation, Fault::bad_gateway(), usize::MAX);
-    // Nobody has said whose acme is: there is no rule, and no installation was seen.
+    // Nothing says whether acme is ours: there is no rule, and no installation was seen.
     desk.git(["config", "--global", "--add", "credential.helper", "!echo username=next; echo password=helper; :"]).ok();
     let fill = desk.fill("acme/web");
     fill.ok().stderr_contains("status 502");

@@ -1,4 +1,4 @@
-//! Another user of the machine gets nothing, even where the file modes would let him in.
+//! Another user of the machine gets nothing, even where the file modes would allow it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,10 @@ use ghapp_tests::process;
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
 use ghapp_tests::{Desk, binary};
 
-/// `nobody`.
+/// The user `nobody`.
 const OTHER_UID: &str = "65534";
 
-/// To become somebody else, and a client that checks nothing.
+/// To become another user, and a client that checks nothing.
 const TOOLS: &[Tool] =
     &[Tool { program: "setpriv", package: "util-linux" }, Tool { program: "python3", package: "python3-minimal" }];
 
@@ -24,14 +24,14 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     }
     let desk = Desk::ready();
     desk.token("acme/web");
-    // OpenSSH's trick: open every door on the way, so that only the check of the peer is left.
+    // OpenSSH's trick: open every directory on the way, so that only the check of the peer is left.
     let socket = desk.endpoint().path().to_owned();
     for directory in way_to(&socket) {
         set_mode(directory, 0o755);
     }
     set_mode(&socket, 0o666);
 
-    // The helper of another user refuses to talk to an agent that is not his.
+    // Another user's helper refuses to talk to this user's agent.
     let request = format!("protocol=https\nhost={}\npath=acme/web.git\n\n", desk.github.host());
     let readable = desk.path("helper-for-everybody");
     fs::copy(binary("git-credential-ghapp"), &readable).unwrap();
@@ -47,7 +47,7 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     assert_eq!(answer.ok().stdout(), "");
     assert!(answer.stderr().starts_with("ghapp: "), "it ran, and was refused: {}", answer.stderr());
 
-    // And the agent refuses him, whatever his program does: here one that checks nothing.
+    // The agent refuses another user's every program: here one that checks nothing.
     let python = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); \
                   b=b'{\"v\":1,\"client\":\"x\",\"call\":\"status\"}'; \
                   s.sendall(len(b).to_bytes(4,'big')+b); print(len(s.recv(9)))";
@@ -59,7 +59,7 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
         || outcome.stderr().contains("ConnectionReset")
         || outcome.stderr().contains("BrokenPipe");
     assert!(refused, "{} {}", outcome.stdout(), outcome.stderr());
-    // Everything is as before once the doors are closed again.
+    // Everything is as before once the directories are closed again.
     for directory in way_to(&socket) {
         set_mode(directory, 0o700);
     }
@@ -67,7 +67,7 @@ fn another_user_is_refused_on_both_sides_even_when_the_modes_are_loosened() {
     assert_eq!(desk.github.mints().len(), 1);
 }
 
-/// The directories of the sandbox above a path. Not /tmp itself: that is everybody's.
+/// The directories of the sandbox above a path. Not /tmp itself: all users share it.
 fn way_to(path: &Path) -> impl Iterator<Item = &Path> {
     path.ancestors().skip(1).take_while(|path| *path != Path::new("/tmp"))
 }

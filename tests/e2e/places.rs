@@ -11,9 +11,9 @@ use ghapp_tests::process::{self, Output, Running};
 use ghapp_tests::tools::{Tool, all_there, can_become_another_user};
 use ghapp_tests::{Desk, binary};
 
-/// `nobody`.
+/// The user `nobody`.
 const OTHER_UID: u32 = 65534;
-/// To become somebody else.
+/// To become another user.
 const TOOLS: &[Tool] = &[Tool { program: "setpriv", package: "util-linux" }];
 
 fn mode(path: &Path) -> u32 {
@@ -25,7 +25,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What the helper makes of a place; it never fails.
+/// The helper's answer at a place; it never fails.
 fn get(desk: &Desk) -> Output {
     let mut command = desk.command(binary("git-credential-ghapp"));
     process::run(command.arg("get"), b"protocol=https\nhost=github.com\npath=acme/web.git\n\n")
@@ -55,7 +55,7 @@ fn whatever_the_umask_everything_is_this_users_alone() {
     }
 }
 
-/// The place of the agent is not used by it, nor by the helper, and both say why.
+/// Asserts that neither the agent nor the helper uses its place, and that both say why.
 #[track_caller]
 fn is_refused(desk: &Desk, says: &str) {
     let start = desk.ghapp(["agent", "start"]);
@@ -139,7 +139,7 @@ fn a_path_that_is_too_long_is_named_with_a_way_out() {
     let get = get(&desk);
     assert_eq!(get.ok().stdout(), "");
     get.stderr_contains("GHAPP_SOCKET");
-    // The name under which it is bound first is longer than this one.
+    // The socket is bound under a longer name first.
     desk.set_env("GHAPP_SOCKET", format!("{}pppppppp/a", longest.parent().unwrap().display()));
     desk.ghapp(["agent", "start"]).failed().stderr_contains("longer than 103 bytes; name a shorter one");
     desk.set_env("GHAPP_SOCKET", &longest);
@@ -168,7 +168,7 @@ fn a_relative_configuration_file_is_the_same_for_the_agent_that_it_starts() {
     desk.ghapp(["leases"]).ok();
 }
 
-/// The programs where everybody can run them.
+/// The programs, where every user can run them.
 fn install_for_everybody(desk: &Desk) -> PathBuf {
     let directory = desk.path("bin");
     fs::create_dir(&directory).unwrap();
@@ -200,7 +200,7 @@ fn after_su_the_runtime_directory_of_somebody_else_is_passed_over() {
         command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups"]).arg(programs.join("ghapp")).args(arguments);
         process::run(&mut command, b"")
     };
-    // His is closed to us; one that is open to all is no better.
+    // That directory is closed to us; one that is open to all is no better.
     for runtime_mode in [0o700, 0o777] {
         set_mode(&desk.runtime_directory(), runtime_mode);
         let start = ghapp(&["agent", "start"]);

@@ -1,4 +1,4 @@
-//! `ghapp repos`: what the Apps reach, with a token that may only look and does not outlive the question.
+//! `ghapp repos`: what the Apps reach, with a token that can only list and does not outlive the question.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -74,7 +74,7 @@ fn an_installation_that_refuses_does_not_hide_the_others() {
     desk.ghapp(["installations", "--refresh"]).ok();
     desk.github.suspend(globex);
     let half = desk.ghapp(["repos", "--json"]);
-    assert_eq!(half.status.code(), Some(7), "nobody knew about the suspension");
+    assert_eq!(half.status.code(), Some(7), "the suspension was not known yet");
     half.stderr_contains("error[E19]");
     assert_eq!(names(&serde_json::from_str(&half.stdout()).unwrap()), ["acme/api", "acme/web"]);
     let told = desk.ghapp(["repos", "--refresh"]);

@@ -1,4 +1,4 @@
-//! Rules: first match wins, deny, how far a token reaches, and what git does on a failure.
+//! Rules: first match wins, deny, the reach of a token, and what git does on a failure.
 
 use ghapp_tests::Desk;
 use ghapp_tests::github::{Endpoint, Fault};

@@ -1,4 +1,4 @@
-//! A busy machine: a thousand questions at once, hundreds of repositories, a thousand tokens. Each is asked of GitHub once, and
+//! A busy machine: a thousand questions at once, hundreds of repositories, a thousand tokens. GitHub is asked once for each, and
 //! the agent stays small.
 
 use std::collections::BTreeSet;
@@ -18,10 +18,10 @@ use ghapp_tests::{Desk, binary, eventually};
 
 /// More than any `git submodule update --jobs`, more than the agent serves at once, and more than most backlogs hold.
 const BURST: usize = 1000;
-/// As many as the agent serves at once; who comes later waits in the socket's backlog.
+/// As many as the agent serves at once; later ones wait in the socket's backlog.
 const SERVED_AT_ONCE: usize = 64;
-/// How long GitHub does not answer, so that the whole burst can gather. Half of what the agent gives a call: after that it asks
-/// again, and would be right. A machine that is too slow for the whole burst gathers what it can.
+/// How long GitHub does not answer, so that the whole burst can gather. Half of what the agent gives a call: after that it rightly
+/// asks again. A machine that is too slow for the whole burst gathers what it can.
 const LONGEST_HOLD: Duration = Duration::from_secs(5);
 /// Repositories of one owner; as a mirror or a build machine has them.
 const REPOSITORIES: usize = 200;
@@ -96,7 +96,7 @@ fn each_repository_of_an_owner_costs_one_mint_and_the_owner_one_lookup() {
         eventually("answers from the cache leave nothing open", || desk.footprint().files <= open);
     }
 
-    // The same with one token for all of them.
+    // The same, with one token for all repositories.
     let host = desk.github.host();
     let rule = format!("\n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\nrepositories = \"installation\"\n");
     desk.configure(&rule).ok();
@@ -148,7 +148,7 @@ fn a_thousand_tokens_fit_into_little_memory() {
 
 /// A helper that git would have started. Its streams are files: a thousand of them need neither threads nor pipes.
 ///
-/// It ends by its own deadline whatever happens, so a test that fails leaves none behind.
+/// It exits at its own deadline whatever happens, so a test that fails leaves none behind.
 struct Helper {
     child: Child,
     stdout: PathBuf,
@@ -173,7 +173,7 @@ impl Helper {
     }
 }
 
-/// Waits for the helpers' ends. How each ended, and what it wrote.
+/// Waits until the helpers exit. Returns each one's status and what it wrote.
 fn finish(helpers: Vec<Helper>) -> Vec<(ExitStatus, String, String)> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -190,7 +190,7 @@ fn finish(helpers: Vec<Helper>) -> Vec<(ExitStatus, String, String)> {
     std::iter::from_fn(|| match receiver.recv_timeout(left()) {
         Ok(answer) => Some(answer),
         Err(mpsc::RecvTimeoutError::Disconnected) => None,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a helper did not end"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a helper did not exit"),
     })
     .collect()
 }

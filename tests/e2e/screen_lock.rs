@@ -11,7 +11,7 @@ use zbus::blocking::{Connection, connection};
 use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
 const TOOLS: &[Tool] = &[Tool { program: "dbus-daemon", package: "dbus-daemon" }];
-/// The session of this user, and one of somebody else.
+/// The session of this user, and one of another user.
 const OURS: &str = "/org/freedesktop/login1/session/_31";
 const FOREIGN: &str = "/org/freedesktop/login1/session/_32";
 const SESSION: &str = "org.freedesktop.login1.Session";
@@ -83,7 +83,7 @@ fn a_locked_screen_locks_the_agent_and_somebody_elses_does_not() {
     desk.set_up_git();
     desk.token("acme/web");
 
-    // Signals of one sender come in their order: when the second one has been heeded, the first has been passed over.
+    // Signals of one sender come in their order: once the agent has obeyed the second, it has ignored the first.
     machine.lock_screen(FOREIGN);
     machine.lock_screen(OURS);
     wait_until_locked(&desk);
@@ -92,12 +92,12 @@ fn a_locked_screen_locks_the_agent_and_somebody_elses_does_not() {
     assert_eq!(desk.audit().iter().find(|line| line["call"] == "lock").unwrap()["outcome"], "screen lock");
     assert_eq!(desk.ghapp(["token", "acme/web"]).status.code(), Some(4));
 
-    // Nobody else may say so, and after an unlock it goes on listening.
+    // No other sender may say so, and after an unlock it goes on listening.
     desk.ghapp(["unlock"]).ok();
     let stranger = connection::Builder::address(desk.variable("DBUS_SYSTEM_BUS_ADDRESS").to_str().unwrap());
     let stranger = stranger.unwrap().build().unwrap();
     stranger.emit_signal(None::<&str>, OURS, SESSION, "Lock", &()).unwrap();
-    // It has gone through the bus when the bus has answered.
+    // Once the bus has answered, the signal has passed through it.
     stranger
         .call_method(Some("org.freedesktop.DBus"), "/org/freedesktop/DBus", Some("org.freedesktop.DBus"), "GetId", &())
         .unwrap();
@@ -106,7 +106,7 @@ fn a_locked_screen_locks_the_agent_and_somebody_elses_does_not() {
     machine.lock_screen(OURS);
     wait_until_locked(&desk);
     let locks = desk.audit().iter().filter(|line| line["call"] == "lock").count();
-    assert_eq!(locks, 2, "the stranger's word counted");
+    assert_eq!(locks, 2, "the stranger's signal counted");
 }
 
 #[test]

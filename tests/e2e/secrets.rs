@@ -1,4 +1,4 @@
-//! No token, no JWT and no key in anything that is written, printed or visible to other processes, whatever happens.
+//! No token, JWT or key in anything that is written, printed or visible to other processes, whatever happens.
 
 use std::fs;
 use std::io::Write;
@@ -19,17 +19,17 @@ use ghapp_tests::{Desk, binary};
 const CANARY: &str = "ghs_canaryThatNobodyMayRepeat";
 /// Of an encrypted file.
 const PASSPHRASE: &str = "a passphrase that nobody may repeat either";
-/// How often the processes are looked at. A helper lives for some milliseconds.
+/// The pause between two looks at the processes. A helper lives for some milliseconds.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A desk that writes down everything that it sees.
+/// A desk that records everything that it sees.
 struct Witness {
     desk: Desk,
     seen: Vec<(String, Vec<u8>)>,
 }
 
 impl Witness {
-    /// With all three programs at the highest level that there is.
+    /// With all three programs at the highest log level.
     fn new() -> Witness {
         let mut desk = Desk::new();
         let trace = desk.path("trace.log");
@@ -54,7 +54,7 @@ impl Witness {
         outcome.status.success()
     }
 
-    /// Runs the helper; its answer to a `get` is what a token is for, and is not looked at.
+    /// Runs the helper; a token belongs in its answer to a `get`, which is not searched.
     fn helper(&mut self, operation: &str, request: &str) {
         let mut command = self.desk.command(binary("git-credential-ghapp"));
         let mut outcome = process::run(command.arg(operation), request.as_bytes());
@@ -70,7 +70,7 @@ impl Witness {
         self.ghapp(&[login.as_slice(), &place, &["--store", "memory"]].concat(), pem);
     }
 
-    /// Runs something that succeeds, and for which GitHub keeps these programs waiting until they have been looked at.
+    /// Runs a command that succeeds, while GitHub keeps these programs waiting until the watch has seen them.
     fn look_at(&mut self, watch: &Watch, programs: &[&str], endpoint: Endpoint, command: &mut Command, input: &[u8]) {
         let hold = self.desk.github.hold(endpoint);
         let outcome = thread::scope(|scope| {
@@ -90,7 +90,7 @@ impl Witness {
         self.seen.push((file.display().to_string(), text));
     }
 
-    /// Bytes that are no request, on the agent's socket.
+    /// Sends bytes that are no request to the agent's socket.
     fn send(&self, bytes: &[u8]) {
         let mut stream = UnixStream::connect(self.desk.endpoint().path()).expect("the agent runs");
         let length = u32::try_from(bytes.len()).expect("it is short");
@@ -136,7 +136,7 @@ impl Witness {
         self.ghapp(&["which", "acme/web", "--json"], b"");
         self.ghapp(&["token", "octo/none"], b"");
         self.desk.ghapp_json(["token", "acme/web"]);
-        // A token that dies, and passwords of others.
+        // A token that dies, and passwords of other helpers.
         let token = self.desk.token("acme/web");
         self.desk.github.revoke_token(&token);
         self.git(&["-C", "web", "fetch"]);
@@ -178,7 +178,7 @@ impl Witness {
         self.ghapp(&["agent", "reload"], b"");
         self.helper("get", &path("acme/api"));
         self.helper("get", &path("acme/web"));
-        // The end of everything, and of the App's configuration.
+        // The end: everything is revoked, and the App is logged out.
         self.keep_file(&self.desk.config_file());
         self.ghapp(&["revoke", "L1"], b"");
         self.ghapp(&["lock", "--revoke"], b"");
@@ -199,7 +199,7 @@ fn garbage(status: u16) -> Fault {
     .with_header("content-type", "application/json; charset=utf-8")
 }
 
-/// The command lines and environments of all processes of the sandbox, looked at all the time.
+/// The command lines and environments of all processes of the sandbox, watched all the time.
 #[derive(Default)]
 struct Watch {
     seen: Mutex<Vec<(String, Vec<u8>)>>,
@@ -225,7 +225,7 @@ impl Watch {
         watch.seen.into_inner().expect("looking does not panic")
     }
 
-    /// Waits until a process of that program has been looked at.
+    /// Waits until the watch has seen a process of that program.
     fn wait_for(&self, program: &str) {
         let missing = |seen: &mut Vec<(String, Vec<u8>)>| {
             let is_it = |(what, line): &(String, Vec<u8>)| {
@@ -244,7 +244,7 @@ fn look_at_processes(home: &str, seen: &mut Vec<(String, Vec<u8>)>) {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let read = |file: &str| fs::read(process.path().join(file)).unwrap_or_default();
         let environ = read("environ");
-        // Other sandboxes, and the machine's own processes, are not ours to judge.
+        // Other sandboxes and the machine's own processes are not checked.
         if !String::from_utf8_lossy(&environ).contains(home) {
             continue;
         }
@@ -270,7 +270,7 @@ fn nothing_secret_is_logged_printed_or_visible_whatever_goes_wrong() {
     assert!(trace.contains("DEBUG") && trace.contains("answer: "), "the agent and the helper traced");
 
     let secrets = Secrets::of(&desk).and("passphrase", PASSPHRASE);
-    // What is found must be findable.
+    // The search itself must work.
     let mint = desk.github.mints().remove(0);
     assert_eq!(secrets.found_in(mint.token.as_bytes()).keys().collect::<Vec<_>>(), [&"token"]);
     assert_eq!(secrets.found_in(desk.github.jwts()[0].as_bytes()).keys().collect::<Vec<_>>(), [&"JWT"]);

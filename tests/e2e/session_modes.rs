@@ -1,4 +1,4 @@
-//! The ways to run the agent: told to a shell, private to one command, started anew, gone when it is unused.
+//! The ways to run the agent: announced to a shell, private to one command, restarted, gone when it is unused.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -64,7 +64,7 @@ fn every_shell_reads_every_path_as_it_is() {
     desk.ghapp(["agent", "stop"]).ok();
 }
 
-/// What a command under `ghapp agent run` says about its agent: the socket, and the agent's process.
+/// What a command under `ghapp agent run` says about its agent: the socket and the process id.
 fn place(running: &Running) -> (PathBuf, u32) {
     let line = running.wait_for_line("socket=");
     let (socket, pid) = line.trim_start_matches("socket=").split_once(" pid=").unwrap();
@@ -78,7 +78,7 @@ fn run_private(desk: &Desk, script: &str) -> Running {
     Running::spawn(command.args(["agent", "run", "--", "sh", "-c", &format!("{TELL}; {script}")]))
 }
 
-/// Waits until the agent has gone with all that it made.
+/// Waits until the agent and all its files are gone.
 fn assert_gone(desk: &Desk, socket: &Path, pid: u32) {
     let directory = socket.parent().unwrap();
     eventually("the private agent's directory goes", || !directory.exists());
@@ -110,7 +110,7 @@ fn the_place_of_a_private_agent_is_private_and_no_second_agent_takes_it() {
     let directory = socket.parent().unwrap();
     assert_eq!(fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
-    // Killed by somebody, it is not started behind the command's back: it would outlive the command.
+    // A killed agent is not started again: it would outlive the command.
     signal(pid, Signal::KILL);
     eventually("it exits", || !Path::new(&format!("/proc/{pid}/status")).exists());
     let mut command = desk.command(binary("ghapp"));
@@ -145,7 +145,7 @@ fn signals_reach_the_command_itself() {
     signal(running.pid(), Signal::INT);
     running.wait_for_line("interrupted");
     signal(running.pid(), Signal::USR1);
-    // The sleeps of the script hold its output open; they die with its group when the test lets go.
+    // The sleeps of the script hold its output open; they die with its group when the test drops it.
     assert_gone(&desk, &socket, pid);
 }
 
@@ -212,7 +212,7 @@ fn an_agent_that_nobody_needs_stays_while_it_holds_a_key_or_is_locked() {
     desk.set_up_git();
     agent.wait_for_line("unused, and stays");
     desk.token("acme/web");
-    // Without the key it may end.
+    // Without the key it may exit.
     desk.ghapp(["logout"]).ok();
     agent.wait_for_line("stopped");
     agent.finish().ok();

@@ -1,4 +1,4 @@
-//! An agent that is stopped, gone, or not an agent: git goes on in a bounded time, with the next helper and one line.
+//! An agent that is stopped, gone, or not an agent: git goes on within a bounded time, with the next helper and one line.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -17,7 +17,7 @@ fn desk() -> Desk {
     desk
 }
 
-/// git got its answer from the next helper, and the person one line that names the cause.
+/// Asserts that git got its answer from the next helper, and the person one line that names the cause.
 #[track_caller]
 fn assert_next_helper(filled: &Output, cause: &str) {
     assert!(filled.ok().stdout().contains("username=next\npassword=helper\n"), "{}", filled.stdout());
@@ -38,7 +38,7 @@ fn an_agent_that_was_stopped_costs_20_seconds_and_works_again_when_it_goes_on() 
     let elapsed = begin.elapsed();
     kill_process(pid, Signal::CONT).expect("it is this user's");
     assert_next_helper(&filled, "the agent did not answer in time");
-    // Too little cannot be by chance. Too much fails by the deadline of all that tests run, and the benchmark has the figure.
+    // Less cannot be by chance. More fails at the deadline of every process, and the benchmark has the figure.
     assert!(elapsed >= Duration::from_secs(19), "{elapsed:?}");
     assert_eq!(desk.token("acme/web"), token);
 }

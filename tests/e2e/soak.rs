@@ -21,11 +21,11 @@ const REPOSITORIES: usize = 40;
 const CLIENTS: usize = 4;
 /// Scopes that are asked for once and then only renewed.
 const QUIET: usize = 50;
-/// What is done before the agent is measured for the first time: connections, buffers and threads are as they will be.
+/// The rounds before the first measurement: by then connections, buffers and threads are as they will be.
 const WARM_UP: usize = 120;
-/// What is done in all. Each time two mints, one refusal, one revocation and a few questions that are answered from the cache.
+/// The rounds in all. In each two mints, one refusal, one revocation and a few questions that are answered from the cache.
 const ROUNDS: usize = 720;
-/// Every so many rounds GitHub is out of order.
+/// GitHub is out of order once in this many rounds.
 const OUTAGE_EVERY: usize = 60;
 /// Questions of git per round.
 const QUESTIONS: usize = 6;
@@ -35,7 +35,7 @@ const LIFE: Duration = Duration::from_secs(125);
 const RENEWED_BY: Duration = Duration::from_secs(180);
 /// Growth that is no leak: fragments of the heap, measured as 0.5 MiB. A timer that stays for each token would be 3 MiB.
 const MEMORY_SLACK_KB: usize = 2 * 1024;
-/// A connection to GitHub may be kept that was not open at the first measurement.
+/// One connection to GitHub may be open that was closed at the first measurement.
 const FILES_SLACK: usize = 2;
 
 struct Soak<'a> {
@@ -92,7 +92,7 @@ impl Soak<'_> {
             self.desk.github.fault(Endpoint::Mint, Fault::bad_gateway(), 3 * CLIENTS);
         }
         if round.is_multiple_of(OUTAGE_EVERY) {
-            // Somebody who connects and says nothing, or half of something.
+            // A client that connects and sends nothing, or half a message.
             drop(UnixStream::connect(self.desk.endpoint().path()).unwrap());
         }
         let pair = &self.pairs[round];

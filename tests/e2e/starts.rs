@@ -1,4 +1,4 @@
-//! Starting: however many clients come at once, and whoever dies or stands still in the middle, there is one agent in the end.
+//! Starting: however many clients come at once, and whichever process dies or stops midway, in the end there is one agent.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -23,7 +23,7 @@ const STRACE: &[Tool] = &[Tool { program: "strace", package: "strace" }];
 const STEPS: &str = "mkdir,openat,flock,socket,fchmod,bind,listen,connect,rename,unlink,dup2,dup3,setsid,umask,chdir,prctl,write,exit_group";
 /// As many as a busy machine starts at once.
 const CLIENTS: usize = 16;
-/// How often processes are looked for that are to be killed.
+/// The pause between two searches for processes to kill.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// A client that starts the agent if there is none. Nothing is configured, so it is answered at once.
@@ -55,7 +55,7 @@ fn assert_one_agent(desk: &Desk) {
     });
 }
 
-/// Nothing piles up at the agent's place, whoever died there.
+/// Nothing piles up at the agent's place, whichever process died there.
 fn assert_nothing_left(desk: &Desk) {
     let entries = fs::read_dir(desk.runtime_directory().join("ghapp")).unwrap().flatten();
     let names: BTreeSet<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
@@ -85,7 +85,7 @@ fn agents_that_are_killed_at_any_step_of_their_start_never_stand_in_the_way() {
     let (over, end) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let over = over; // also when a client fails
-        // Whatever is found at any moment is killed: before the lock, between binding and renaming, when it listens.
+        // Every process is killed at the moment it is found: before the lock, between binding and renaming, when it listens.
         let killer = scope.spawn(|| {
             let (end, mut killed) = (end, 0);
             while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -97,7 +97,7 @@ fn agents_that_are_killed_at_any_step_of_their_start_never_stand_in_the_way() {
         });
         for _ in 0..6 {
             let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| ask(&desk))).collect();
-            // They fail, of course, but with one line each and in time.
+            // They fail, but with one line each and in time.
             for client in clients {
                 assert!(client.join().unwrap().ok().stderr().lines().count() <= 1);
             }
@@ -122,14 +122,14 @@ fn an_agent_that_stands_still_while_it_starts_is_waited_for_and_never_doubled() 
                     processes(&desk).into_iter().filter(|pid| kill_process(*pid, Signal::STOP).is_ok()).collect();
                 (!stopped.is_empty()).then_some(stopped)
             });
-            // Meanwhile nobody waits longer than he is told to.
+            // Meanwhile no client waits beyond its deadline.
             for client in clients {
                 assert!(client.join().unwrap().ok().stderr().lines().count() <= 1);
             }
             stopped
         });
         for pid in stopped {
-            // It may have been the one that only starts another.
+            // It may be the process that only starts another, and be gone.
             let _ = kill_process(pid, Signal::CONT);
         }
         assert_eq!(ask(&desk).ok().stderr(), "");
@@ -170,7 +170,7 @@ impl Traced {
         traced
     }
 
-    /// Makes a program. Another process writes it: what this one has open for writing, all that it starts meanwhile have open too,
+    /// Makes a program. Another process writes it: children of this one would inherit the open file,
     /// and a program that is open for writing cannot be run.
     fn install(&self, name: &str, program: &[u8]) {
         process::run(Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(self.directory.join(name)), program)
@@ -181,7 +181,7 @@ impl Traced {
     fn ask(&self, desk: &Desk, options: &str) -> (Output, PathBuf) {
         let trace = self.directory.join("trace");
         let script = format!(
-            // It waits without help from other programs, which would be traced as well.
+            // The shell waits without other programs, which would be traced as well.
             "#!/bin/sh\n\
              strace -f -qq -o {trace} {options} -p $$ </dev/null >/dev/null 2>&1 &\n\
              tracer=0\n\
@@ -212,7 +212,7 @@ impl Traced {
             *count += 1;
             Some((name.to_owned(), *count))
         });
-        // What is not a call says `<... NAME resumed>`, which is the second half of one.
+        // A line with `<... NAME resumed>` is the second half of a call.
         calls.filter(|(name, _)| !name.starts_with('<')).collect()
     }
 }
@@ -248,7 +248,7 @@ fn a_start_that_stands_still_between_two_steps_is_waited_for_and_goes_on() {
     if !all_there(STRACE) {
         return;
     }
-    // Not locked, locked and not bound, bound and not listening, listening and not published: nobody takes its place.
+    // Not locked, locked and not bound, bound and not listening, listening and not published: no other takes its place.
     let steps = ["flock", "bind", "listen", "rename"];
     thread::scope(|scope| {
         for step in steps {
@@ -262,7 +262,7 @@ fn a_start_that_stands_still_between_two_steps_is_waited_for_and_goes_on() {
                 assert!(ask(&desk).ok().stderr().lines().count() <= 1, "{step}");
                 eventually(&format!("the agent that stood still at {step} goes on"), || {
                     for pid in processes(&desk) {
-                        // One that only starts another has ended when that one went on. A thread comes to its own step later.
+                        // The process that only starts another may have exited by now. A thread comes to its own step later.
                         let _ = kill_process(pid, Signal::CONT);
                     }
                     let said = ask(&desk).ok().stderr();
@@ -281,7 +281,7 @@ fn the_socket_has_its_mode_before_it_has_a_name() {
         return;
     }
     let desk = Desk::new();
-    // Killed between binding and listening, with a mask that closes nothing: what is there then has never been open.
+    // Killed between binding and listening, with a mask that closes nothing: the socket that is left has never been open.
     let script = format!(
         "umask 0; exec strace -f -qq -o /dev/null -e trace=listen -e inject=listen:signal=KILL {} --foreground",
         binary("ghapp-agent").display()

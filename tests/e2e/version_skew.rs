@@ -1,5 +1,5 @@
-//! After an upgrade: an agent of another version is told to end and the installed one takes its place, once, unless somebody
-//! looks after it or it holds what is nowhere else.
+//! After an upgrade: an agent of another version is told to exit and the installed one takes its place, once, unless a
+//! person or a service manager started it or it holds what is nowhere else.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -11,7 +11,7 @@ use ghapp_protocol::{BUILD_VERSION, endpoint, frame};
 use ghapp_tests::Desk;
 use serde_json::{Value, json};
 
-/// An agent of a wire version of the future. It answers what is frozen as every version does, and nothing else; `stop` ends it.
+/// An agent of a wire version of the future. It answers what is frozen as every version does, and nothing else; it exits on `stop`.
 /// Returns what it was asked.
 fn foreign_agent(desk: &Desk, started_by: &'static str, store: &'static str) -> JoinHandle<Vec<String>> {
     let place = desk.endpoint();

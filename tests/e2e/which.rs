@@ -1,4 +1,4 @@
-//! `ghapp which`: where a remote leads and what stands in the way, without a token for anybody.
+//! `ghapp which`: where a remote leads and what stands in the way, without handing out a token.
 
 use ghapp_tests::Desk;
 use ghapp_tests::desk::GIT_PERMISSIONS;
@@ -71,7 +71,7 @@ fn a_repository_outside_the_selection_and_one_that_does_not_exist_are_not_covere
     output.failed().stderr_contains("error[E18]").stderr_contains("hint: https://");
     assert!(output.stdout().ends_with("covered      no\n"), "{}", output.stdout());
     assert_eq!(which(&desk, "acme/api").1, Some(0));
-    // What git would be told is what was explained.
+    // git would be told what was explained.
     desk.fill("acme/web").failed().stderr_contains("does not include acme/web");
 }
 
@@ -85,7 +85,7 @@ fn an_owner_without_the_app_is_told_where_to_install_it() {
     assert!(route["hint"].as_str().unwrap().contains("/acme-bot/installations/new"), "{route}");
     assert_eq!(route["installation_id"], Value::Null);
 
-    // One that was there a moment ago is not believed to be there still.
+    // An installation that was there a moment ago is looked up again.
     assert_eq!(which(&desk, "acme/web").1, Some(0));
     desk.github.uninstall(desk.installation);
     let (route, code) = which(&desk, "acme/web");

@@ -8,7 +8,7 @@ use ghapp_tests::process;
 use ghapp_tests::terminal::Terminal;
 use ghapp_tests::{Desk, binary};
 
-/// A desk that trusts its GitHub's certificate, so that it need not be asked for.
+/// A desk that trusts its GitHub's certificate, so that the wizard need not ask for it.
 fn desk() -> Desk {
     let mut desk = Desk::new();
     let ca = fs::read(desk.github.ca_file()).expect("it is there");
@@ -103,7 +103,7 @@ fn nobody_is_asked_who_does_not_want_to_be() {
     let output = process::run(&mut login(&desk, &[]), b"1\n");
     output.failed().stderr_contains("error[E46]").stderr_contains("--pem FILE");
     assert_eq!(output.status.code(), Some(2));
-    assert!(desk.agent().is_none(), "nobody needed one");
+    assert!(desk.agent().is_none(), "no command needed one");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What a run of the tests leaves out because the machine lacks something: told by each test, and told again at the end.
+//! The tests that did not run because the machine lacks something: each says so at once, and the end of the run says it again.
 //!
-//! libtest calls a test passed that returned at once, keeps for itself what such a test printed, and has no end of a run to hook
+//! libtest counts a test that returned at once as passed, swallows what it printed, and has no end of a run to hook
 //! into. So a test that leaves something out tells it twice. At once, past libtest, on the standard error of the process. And by a
 //! line in a file, which the test target `what_did_not_run` of this package prints when all others have run. That target is
 //!
@@ -19,9 +19,9 @@ use std::path::PathBuf;
 /// Tells that a test, or a part of it, is left out, and why.
 pub fn tell(test: &str, why: &str) {
     let line = format!("not run: {test}: {why}\n");
-    // Whoever closed standard error does not want to know.
+    // With standard error closed there is no reader to tell.
     let _ = io::stderr().write_all(line.as_bytes());
-    // Where nothing can be written, what was just said has to do.
+    // Where the file cannot be written, the line above has to do.
     let _ = append(&line);
 }
 
@@ -29,7 +29,7 @@ pub fn tell(test: &str, why: &str) {
 pub fn told() -> BTreeSet<String> {
     let Some(file) = file() else { return BTreeSet::new() };
     let lines = fs::read_to_string(&file).unwrap_or_default();
-    // Where nothing was told there is none.
+    // Without a skipped test there is no file.
     let _ = fs::remove_file(file);
     lines.lines().map(str::to_owned).collect()
 }
@@ -41,14 +41,14 @@ fn append(line: &str) -> io::Result<()> {
     File::options().append(true).create(true).open(file)?.write_all(line.as_bytes())
 }
 
-/// The file of this run; none where this is no test, which cargo puts into `target/<profile>/deps`.
+/// The file of this run; none for a program that is no test: cargo puts tests into `target/<profile>/deps`.
 fn file() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let directory = program.parent().filter(|directory| directory.ends_with("deps"))?;
     Some(directory.with_file_name("not-run").join(starter()))
 }
 
-/// The process that started this one: cargo. With its time of start, where that is easily known: numbers are given again.
+/// The process that started this one: cargo. With its start time, where that is easy to get: process ids are reused.
 #[cfg(unix)]
 fn starter() -> String {
     let number = std::os::unix::process::parent_id();

@@ -1,9 +1,9 @@
-//! The last test target: says on standard error what was left out. How it comes to be the last is told in `lib.rs`.
+//! The last test target: says on standard error what was left out. `lib.rs` says why it is the last.
 
 use std::io::{self, Write};
 
 fn main() -> io::Result<()> {
-    // Asked for the names of its tests, by nextest for instance, it has none.
+    // When nextest or another tool asks for the names of its tests, it has none.
     if std::env::args().any(|argument| argument == "--list") {
         return Ok(());
     }

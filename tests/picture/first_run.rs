@@ -6,7 +6,7 @@ use ghapp_tests::{Desk, process};
 /// When the commit is made, so that its id is the same every time.
 const COMMITTED: &str = "1700000600 +0000";
 
-/// Stands for the simulator's `localhost:PORT`: a name that nobody can have (RFC 2606).
+/// Stands for the simulator's `localhost:PORT`: a reserved name (RFC 2606).
 pub(crate) const HOST: &str = "github.example";
 
 /// Stands for the fingerprint of a key that is made for each run.
@@ -47,9 +47,9 @@ fn commands(desk: &Desk) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Types a line at a shell, which is also what the agent sees asking.
+/// Types a line at a shell, which the agent sees as the one that asks.
 fn step(desk: &Desk, directory: &str, line: &str) -> Step {
-    // A shell replaces itself with its last command; `exit` keeps it, as one with a person at it stays.
+    // A shell replaces itself with its last command; `exit` keeps it, like the shell of a person.
     let script = format!("exec 2>&1\n{line}\nexit $?");
     let mut shell = desk.command("sh");
     shell.args(["-c", &script]).current_dir(desk.work().join(directory));

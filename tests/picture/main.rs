@@ -41,7 +41,7 @@ mod tests {
     /// What GitHub's tokens and keys begin with.
     const SECRETS: [&str; 4] = ["ghs_", "ghp_", "github_pat_", "PRIVATE KEY"];
 
-    /// What only paths of a machine have.
+    /// Text that only paths of a machine have.
     const PATHS: [&str; 6] = ["/tmp", "/home", "/root", "/Users", "/var", "localhost"];
 
     /// What a reader of the README has to load, in bytes.

@@ -1,4 +1,4 @@
-//! When each line appears on a screen that is as wide as a terminal.
+//! When each line appears on a screen as wide as a terminal.
 
 use crate::first_run::Step;
 
@@ -16,9 +16,9 @@ const AT_THE_END: u32 = 7000;
 /// A line of the screen.
 pub(crate) struct Line {
     pub(crate) text: String,
-    /// When it is there, or begins to be typed; in milliseconds from the start.
+    /// When it appears, or its typing begins; in milliseconds from the start.
     pub(crate) at: u32,
-    /// How long it takes to be typed; none for what a program prints.
+    /// How long the typing takes; none for what a program prints.
     pub(crate) typing: Option<u32>,
 }
 

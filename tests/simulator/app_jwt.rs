@@ -1,4 +1,4 @@
-//! Who may call as an App, and in which words everybody else is refused.
+//! Which callers are accepted as an App, and in which words all others are refused.
 
 use ghapp_tests::github::GitHub;
 use jiff::SignedDuration;

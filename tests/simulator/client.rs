@@ -60,7 +60,7 @@ impl Client {
         self.try_call(Method::GET, path, &[("authorization", authorization)], "").expect("the simulator answers")
     }
 
-    /// The same without telling who asks.
+    /// The same without an `Authorization` header.
     pub(crate) fn get_as_a_stranger(&self, path: &str) -> Reply {
         self.try_call(Method::GET, path, &[], "").expect("the simulator answers")
     }
@@ -85,7 +85,7 @@ impl Client {
         reply.json["token"].as_str().expect("a mint answers with a token").to_owned()
     }
 
-    /// Posts a form to a page, as a browser does that follows nothing.
+    /// Posts a form to a page, as a browser does, and follows no redirect.
     pub(crate) fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let host = self.api_url.strip_suffix("/api/v3").expect("the API is below the host");
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

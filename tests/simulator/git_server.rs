@@ -29,7 +29,7 @@ impl Front {
         reply.json["token"].as_str().expect("the mint succeeds").to_owned()
     }
 
-    /// Runs git with an `Authorization` header of the test's choice; no helper is asked then.
+    /// Runs git with an `Authorization` header of the test's choice; git then asks no helper.
     fn git(&self, authorization: &str, directory: &str, arguments: &[&str]) -> Output {
         let header = format!("http.extraHeader=Authorization: {authorization}");
         let arguments = ["-c", header.as_str()].into_iter().chain(arguments.iter().copied());
@@ -76,7 +76,7 @@ fn a_helper_is_asked_after_a_401_and_its_credential_is_approved() {
     let front = Front::new(&[("contents", "read")]);
     let token = front.mint(&json!({}));
     let log = front.sandbox.path("helper.log");
-    // What git tells a helper is written down; the answer is the token.
+    // The helper writes down what git tells it, and answers with the token.
     let helper = format!(
         "!f() {{ echo \"$1\" >>{log}; cat >>{log}; test $1 = get || exit 0; \
          echo username=x-access-token; echo password={token}; }}; f",
@@ -86,7 +86,7 @@ fn a_helper_is_asked_after_a_401_and_its_credential_is_approved() {
     let url = front.scene.github.clone_url("acme/web");
     front.sandbox.git(["clone", "--quiet", &url, "first"]).ok();
     let told = std::fs::read_to_string(&log).unwrap();
-    // git passes the challenge on to helpers since 2.41 only; the header itself is looked at below.
+    // git passes the challenge on to helpers since 2.41 only; the header itself is checked below.
     assert!(!told.contains("wwwauth[]") || told.contains("wwwauth[]=Basic realm=\"GitHub\""), "{told}");
     let operations = |told: &str| {
         let known = ["get", "store", "erase"];
@@ -133,7 +133,7 @@ fn only_basic_with_the_right_user_is_accepted() {
         basic(&token, "x-oauth-basic"),
         bearer(&front.scene.app),
     ] {
-        // git asks for another user name then, which the sandbox does not let it do.
+        // git then asks for another user name, which the sandbox prevents.
         let refused = front.clone(&authorization, "acme/web");
         refused.failed().stderr_contains("could not read Username");
         let status = front.scene.github.calls().iter().last().and_then(|call| call.status);

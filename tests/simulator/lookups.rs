@@ -90,7 +90,7 @@ fn a_former_name_redirects_by_id_until_it_is_taken_again() {
     assert_eq!(followed.json["id"], scene.installation);
     assert_eq!(scene.get("/repos/acme/new/installation").status, 200);
 
-    // Who cannot see the repository is not told where it went.
+    // An App that cannot see the repository is not told where it went.
     let stranger = scene.github.create_app("Stranger", "globex");
     scene.client.get("/repos/acme/old/installation", &bearer(&stranger)).refused(404, "Not Found");
 

@@ -1,4 +1,4 @@
-//! Registering an App from a manifest: what GitHub refuses, and that a code is worth the key once and for an hour.
+//! Registering an App from a manifest: what GitHub refuses, and that a code gives the key once and within an hour.
 
 use ghapp_tests::github::{AccountKind, GitHub};
 use jiff::SignedDuration;

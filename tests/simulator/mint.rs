@@ -1,4 +1,4 @@
-//! A mint gives what was asked for if the installation has it, and nothing else.
+//! A mint gives what the request names if the installation has it, and nothing else.
 
 use ghapp_tests::github::{AccountKind, Permissions, Selection, TokenShape};
 use jiff::Timestamp;

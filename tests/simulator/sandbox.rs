@@ -1,4 +1,4 @@
-//! What a test starts sees the sandbox only, and does not outlive it.
+//! A process that a test starts sees the sandbox only, and does not outlive it.
 
 use ghapp_tests::Sandbox;
 use ghapp_tests::github::GitHub;
@@ -63,7 +63,7 @@ fn a_running_process_is_watched_line_by_line_and_killed_on_drop() {
     let running = Running::spawn(&mut command);
     assert_eq!(running.wait_for_line("ready"), "ready 42");
     assert_eq!(running.wait_for_line("starting"), "starting");
-    // Returns only after the process, which would never end by itself, is gone.
+    // Returns only after the process, which would never exit by itself, is gone.
     drop(running);
 }
 

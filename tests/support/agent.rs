@@ -42,7 +42,7 @@ impl Sandbox {
         }
     }
 
-    /// Kills the agent as the system does when memory runs out, and waits until it is gone.
+    /// Kills the agent, as the system does when memory runs out, and waits until it is gone.
     #[cfg(unix)]
     pub fn kill_agent(&self) {
         let status = self.agent().expect("there is an agent to kill");
@@ -61,13 +61,13 @@ impl Sandbox {
             let line = status.lines().find_map(|line| line.strip_prefix(label)).expect("every process has it");
             line.trim().trim_end_matches(" kB").parse().expect("it is a number")
         };
-        // It made itself undumpable, so that only root can tell its files; for others there is no number to compare.
+        // It made itself undumpable, so only root can count its files; without root there is no number to compare.
         let is_root = rustix::process::geteuid().is_root();
         let files = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("root may look").count();
         Footprint { memory_kb: number("VmRSS:"), threads: number("Threads:"), files: is_root.then(files) }
     }
 
-    /// Ends the agent, if there is one, and waits until it is gone.
+    /// Stops the agent, if there is one, and waits until it is gone.
     pub fn stop_agent(&self) {
         if self.ask(Call::Stop(Stop::default())).is_ok() {
             self.wait_for_agents_end();

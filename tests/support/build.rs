@@ -11,7 +11,7 @@ pub fn programs() -> bool {
     command.args(["build", "--quiet", "--locked", "-p", "git-credential-ghapp", "-p", "ghapp-agent", "-p", "ghapp"]);
     command.arg("--manifest-path").arg(manifest);
     if !cfg!(debug_assertions) {
-        command.arg("--release"); // beside the caller itself, where it looks for them
+        command.arg("--release"); // beside the calling program, which looks for them there
     }
     command.status().is_ok_and(|status| status.success())
 }

@@ -28,7 +28,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk where nobody has logged in.
+    /// A desk without a login.
     pub fn new() -> Desk {
         let github = GitHub::start();
         github.create_account("acme", AccountKind::Organization);
@@ -96,13 +96,13 @@ impl Desk {
         self.ghapp(["setup-git", "--host", self.github.host()]).ok();
     }
 
-    /// Makes everything of `acme` ours by a rule, whatever else the agent can learn about it.
+    /// Makes everything of `acme` ours by a rule, whatever else the agent learns about it.
     pub fn claim(&self) {
         let host = self.github.host();
         self.configure(&format!("\n[[rule]]\nmatch = \"{host}/acme/*\"\napp = \"acme-bot\"\n")).ok();
     }
 
-    /// Tells programs with libgit2 the same. Their key for the helper of a host has no port, which no host outside of tests has.
+    /// Tells programs with libgit2 the same. Their key for a host's helper has no port, and only tests have hosts with one.
     pub fn set_up_git_without_port(&self) {
         let (name, _port) = self.github.host().split_once(':').expect("the simulator has a port");
         self.ghapp(["setup-git", "--host", name]).ok();
@@ -140,7 +140,7 @@ impl Desk {
 
     /// The expiry that git is told for a repository, in seconds since 1970.
     ///
-    /// Asked of the helper itself: git passes it on to others since 2.40 only.
+    /// The helper itself is asked: git passes the expiry on since 2.40 only.
     pub fn expiry(&self, repository: &str) -> i64 {
         let request = format!("protocol=https\nhost={}\npath={repository}.git\n\n", self.github.host());
         let mut command = self.command(binary("git-credential-ghapp"));
@@ -217,10 +217,10 @@ impl DerefMut for Desk {
 }
 
 impl Drop for Desk {
-    #[expect(clippy::print_stderr, reason = "for whoever reads the failure")]
+    #[expect(clippy::print_stderr, reason = "for the reader of the failure")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // What the agent decided is what whoever reads the failure wants to know.
+            // The reader of the failure wants to know what the agent decided.
             for line in std::fs::read_to_string(self.audit_file()).unwrap_or_default().lines() {
                 eprintln!("audit: {line}");
             }

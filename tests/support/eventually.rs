@@ -1,6 +1,6 @@
-//! Waiting for what comes about without telling anybody: it is looked at again and again, with a rest in between.
+//! Waiting for a change that nothing announces: a test looks again and again, with a rest in between.
 //!
-//! Where something tells (a line that is written, a call that arrives, a process that ends), wait for that instead:
+//! Where something announces it (a line is written, a call arrives, a process exits), wait for that instead:
 //! [`process`](crate::process) and [`github`](crate::github) do. This file uses nothing but the standard library: packages that
 //! would otherwise build the whole simulator for it include it by its path.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How long it may take. Generous, because it only decides how long a *failing* test takes.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The rest before the next look is this part of the time so far: what takes long is looked at rarely.
+/// The rest before the next look is this part of the time so far: a slow change is looked at rarely.
 const PART: u32 = 10;
 /// No rest is shorter.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -76,7 +76,7 @@ pub fn eventually_within<L: Look>(limit: Duration, what: &str, mut look: impl Fn
             Err(instead) => instead,
         };
         assert!(elapsed < limit, "waited {:.1?} for this: {what}; {instead}", begin.elapsed());
-        // Being woken early is no harm: it looks again.
+        // Waking early does no harm: it looks again.
         thread::park_timeout((elapsed / PART).clamp(SHORTEST, LONGEST));
     }
 }

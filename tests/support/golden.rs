@@ -1,4 +1,4 @@
-//! A golden file: commands that ran with all that they said, without what differs from run to run, compared or written anew.
+//! A golden file: commands and all that they print, without what differs from run to run, compared or written anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,25 +17,25 @@ use crate::{Desk, binary, binary_directory};
 /// Set to anything: the files are written instead of compared.
 const UPDATE: &str = "UPDATE_GOLDEN";
 
-/// What the test does not know, and what stands for it.
+/// Text that the test cannot know, and the name that stands for it.
 const REDACTED: &[(&str, &str)] = &[
     (r"SHA256:[A-Za-z0-9+/]{43}=", "SHA256:[FINGERPRINT]"),
     (r"SHA256:[A-Za-z0-9+/]{4}…[A-Za-z0-9+/]{3}=", "SHA256:[SHORT]"),
     (r#""hashed_token":"[A-Za-z0-9+/]{43}=""#, r#""hashed_token":"[HASH]""#),
-    // Who started these tests: down to it, the names are ours.
+    // The process that started these tests: down to it, the names are ours.
     (r"ghapp < e2e-[^\n\x22]* \(\d+\)$", "ghapp < [CALLERS] ([PID])"),
     (r#""ghapp < e2e-[^\n"]*""#, r#""ghapp < [CALLERS]""#),
     (r"\((\d+)\)$", "([PID])"),
     (r#""pid":\d+"#, r#""pid":[PID]"#),
     (r"\bpid( +)\d+", "pid${1}[PID]"),
     (r#""uid":\d+"#, r#""uid":[UID]"#),
-    // What is left of a lease and of a socket, in minutes.
+    // The time that a lease and a socket have left, in minutes.
     (r"  \d+m( +)(\d+ +ghapp |\[SANDBOX\])", "  [LEFT]${1}${2}"),
     (r#""us":\d+"#, r#""us":[MICROSECONDS]"#),
 ];
-/// A point in time. Those that are near are redacted; the others are examples.
+/// A point in time. The near ones are redacted; the others are examples.
 const TIME: &str = r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z";
-/// How near, in hours: the longest that something here lives is eight.
+/// How near, in hours: nothing here lives longer than eight.
 const NEAR: i64 = 12;
 
 /// Where the files are.
@@ -43,11 +43,11 @@ pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/golden")
 }
 
-/// What a file has to be: the commands that ran so far, each with its exit code and both streams.
+/// The text that a file must have: the commands so far, each with its exit code and both streams.
 pub struct Golden<'a> {
     desk: &'a Desk,
     name: &'static str,
-    /// What it is so far.
+    /// The text so far.
     pub text: String,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Golden<'a> {
         self.record(&line(arguments), &output, &output.stdout())
     }
 
-    /// Only the first line of standard output that is not empty: the rest is somebody else's.
+    /// Only the first line of standard output that is not empty: the rest is another program's.
     pub fn run_for_first_line(&mut self, arguments: &[&str]) -> &mut Self {
         let output = self.outcome(arguments, "", |_| {});
         let stdout = output.stdout();
@@ -81,7 +81,7 @@ impl<'a> Golden<'a> {
         self.record(&line(arguments), &output, &format!("{first}\n[...]\n"))
     }
 
-    /// What comes of such a command; it is not recorded.
+    /// The outcome of such a command; it is not recorded.
     pub fn outcome(&self, arguments: &[&str], input: &str, change: impl Fn(&mut Command)) -> Output {
         let mut command = self.desk.command(binary("ghapp"));
         change(command.args(arguments));
@@ -92,12 +92,12 @@ impl<'a> Golden<'a> {
     ///
     /// # Panics
     ///
-    /// When a signal ended it.
+    /// When a signal killed it.
     pub fn record(&mut self, line: &str, output: &Output, stdout: &str) -> &mut Self {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        let code = output.status.code().expect("no signal ended it");
+        let code = output.status.code().expect("no signal killed it");
         writeln!(self.text, "$ {line}\nexit code: {code}").expect("a text has room");
         for (name, stream) in [("stdout", stdout), ("stderr", &output.stderr())] {
             if !stream.is_empty() {
@@ -137,7 +137,7 @@ impl<'a> Golden<'a> {
             let basic = STANDARD.encode(format!("x-access-token:{}", mint.token));
             text = text.replace(&mint.token, "[TOKEN]").replace(&basic, "[BASIC TOKEN]");
         }
-        // Whatever of a token is left now was printed in another form, or cut.
+        // A piece of a token that is still there was printed in another form, or cut.
         let found = Secrets::of(desk).found_in(text.as_bytes());
         assert!(found.is_empty(), "golden/{}.txt would have {found:?}", self.name);
         assert!(!text.contains("ghs_") && !text.contains("PRIVATE KEY"), "golden/{}.txt: {text}", self.name);
@@ -152,7 +152,7 @@ impl<'a> Golden<'a> {
             (format!("localhost:{port}"), "localhost:[PORT]"),
             (desk.app.client_id.clone(), "[CLIENT ID]"),
             (git.to_owned(), "[GIT VERSION]"),
-            // So that nobody's terminal is coloured by looking at a difference.
+            // So that a difference does not colour the reader's terminal.
             ("\x1b".to_owned(), "␛"),
             (env!("CARGO_PKG_VERSION").to_owned(), "[VERSION]"),
         ];
@@ -173,7 +173,7 @@ impl<'a> Golden<'a> {
     }
 }
 
-/// A command line as one would write it.
+/// A command line as a person would type it.
 fn line(arguments: &[&str]) -> String {
     let quoted = |argument: &&str| {
         let plain = !argument.is_empty() && !argument.contains([' ', '$', '\'', '"', '*']);

@@ -1,4 +1,4 @@
-//! The kernel's keyrings, seen by another program than ours.
+//! The kernel's keyrings, seen by a program that is not ours.
 
 use std::process::Command;
 
@@ -6,14 +6,14 @@ use crate::process;
 use crate::tools::{self, Tool, all_there};
 use crate::{Desk, Sandbox};
 
-/// The program that it takes.
+/// The program that reads them.
 const TOOLS: &[Tool] = &[Tool { program: "keyctl", package: "keyutils" }];
 
 /// Whether the kernel keeps keys for us. In CI it always does.
 ///
 /// # Panics
 ///
-/// In CI, with what the kernel says when it does not: the filter of a container's system calls often forbids it.
+/// In CI when it does not, with the kernel's message: a container's filter for system calls often forbids it.
 #[track_caller]
 pub fn available() -> bool {
     if !all_there(TOOLS) {
@@ -23,7 +23,7 @@ pub fn available() -> bool {
     probe.status.success() || tools::not_run(&format!("the kernel keeps no keys here: {}", probe.stderr()))
 }
 
-/// A shell command in a session keyring of its own, as a new login has it, in which nothing is linked.
+/// A shell command in a session keyring of its own, empty like that of a new login.
 pub fn in_new_session(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = sandbox.command("keyctl");
     command.args(["session", "-", "sh", "-euc", script, "sh"]);

@@ -7,7 +7,7 @@ use crate::process::{self, Running};
 use crate::tools::{Tool, all_there};
 use crate::{Desk, eventually};
 
-/// The programs it takes.
+/// The programs that it needs.
 const TOOLS: &[Tool] = &[
     Tool { program: "gnome-keyring-daemon", package: "gnome-keyring" },
     Tool { program: "dbus-daemon", package: "dbus-daemon" },
@@ -36,7 +36,7 @@ impl Keyring {
         keyring
     }
 
-    /// Starts a bus on which there is no keyring, and on which none is started by being called.
+    /// Starts a bus without a keyring, on which a call starts none either.
     pub fn without_daemon(desk: &mut Desk) -> Keyring {
         let config = desk.path("bus.conf");
         fs::write(&config, BUS_WITHOUT_SERVICES).expect("the sandbox is writable");
@@ -54,7 +54,7 @@ impl Keyring {
         Keyring { _bus: bus, daemon: None }
     }
 
-    /// Ends the daemon; the bus stays.
+    /// Stops the daemon; the bus stays.
     pub fn end_daemon(&mut self) {
         self.daemon = None;
     }
@@ -72,7 +72,7 @@ impl Keyring {
 
     /// Waits until the Secret Service is on the bus: `gdbus wait` would do, but is not everywhere.
     fn wait_for_name(desk: &Desk) {
-        // A call to a name that is not there yet would start another daemon; asking the bus itself does not.
+        // A call to a name that is not there yet would start another daemon; a question to the bus itself does not.
         eventually("gnome-keyring comes up", || {
             let mut command = desk.command("dbus-send");
             command.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]);
@@ -114,7 +114,7 @@ impl Prompts {
         command.args(["--session", "interface='org.freedesktop.Secret.Prompt'", marker]);
         let monitor = Running::spawn(&mut command);
         let prompts = Prompts { monitor, asked: 0, most_at_once: 0 };
-        // It watches when it sees what it is to see; the first call may be too early.
+        // It watches once it has seen a call; the first one may be too early.
         eventually("dbus-monitor sees a call", || {
             peer(desk, "Ping");
             prompts.monitor.written().contains("member=Ping")
@@ -125,7 +125,7 @@ impl Prompts {
     /// Counts what was seen so far.
     #[must_use]
     pub fn finish(mut self, desk: &Desk) -> Prompts {
-        // The bus keeps its order: what is seen after this is not of interest.
+        // The bus keeps its order: whatever it shows after this call came later.
         let before = self.monitor.written().matches("member=GetMachineId").count();
         eventually("dbus-monitor sees the last call", || {
             peer(desk, "GetMachineId");
@@ -151,7 +151,7 @@ fn peer(desk: &Desk, member: &str) {
     process::run(command.arg(format!("org.freedesktop.DBus.Peer.{member}")), b"").ok();
 }
 
-/// A session bus on which nothing can be started by being called.
+/// A session bus on which a call can start nothing.
 const BUS_WITHOUT_SERVICES: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>

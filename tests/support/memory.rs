@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::secrets::Secrets;
 
-/// Read at once; a page that cannot be read costs this much of its neighbourhood at most.
+/// Read at once; a page that cannot be read costs at most this much around it.
 const PIECE: u64 = 64 * 1024;
 
 /// How many places in a process's memory hold a piece of a secret, by its name: all mappings that can be read.
@@ -44,7 +44,7 @@ fn read(memory: &File, start: u64, end: u64) -> Vec<u8> {
     while at < end {
         let length = usize::try_from(PIECE.min(end - at)).expect("a piece is small");
         let mut piece = vec![0; length];
-        // What cannot be read stays zero.
+        // Bytes that cannot be read stay zero.
         let _ = memory.read_exact_at(&mut piece, at);
         bytes.append(&mut piece);
         at += length as u64;

@@ -1,4 +1,4 @@
-//! Child processes with a deadline: run to the end, or started and killed when the test lets go of them.
+//! Child processes with a deadline: run until they exit, or started and killed when the test drops them.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,7 +14,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Output {
     /// The command line, for messages.
     pub command: String,
-    /// How it ended.
+    /// How it exited.
     pub status: ExitStatus,
     /// Everything it wrote to standard output.
     pub stdout: Vec<u8>,
@@ -59,9 +59,9 @@ impl Output {
     }
 }
 
-/// Runs a command to its end with `input` on standard input.
+/// Runs a command until it exits, with `input` on standard input.
 ///
-/// The end is when the process has exited *and* both its output streams are closed: a daemon that keeps one of them
+/// It waits until the process has exited *and* both its output streams are closed: a daemon that keeps one of them
 /// open makes git wait for ever, so it makes the test fail.
 #[track_caller]
 pub fn run(command: &mut Command, input: &[u8]) -> Output {
@@ -70,7 +70,7 @@ pub fn run(command: &mut Command, input: &[u8]) -> Output {
     let input = input.to_vec();
     let feeder = thread::spawn(move || {
         if let Some(stdin) = stdin.as_mut() {
-            // A process may end without reading all of its input; what it did then is what the test looks at.
+            // A process may exit without reading all of its input; the test looks at what it did.
             let _ = stdin.write_all(&input);
         }
     });
@@ -139,7 +139,7 @@ impl Running {
         format!("{}{}", String::from_utf8_lossy(&written.stdout), String::from_utf8_lossy(&written.stderr))
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to exit by itself.
     #[track_caller]
     pub fn finish(mut self) -> Output {
         let closed = self.transcript.wait(|written| (written.open_streams == 0).then_some(()));
@@ -148,7 +148,7 @@ impl Running {
         let child = self.child.take().expect("only `finish` takes the child");
         let Some(status) = end(child) else {
             kill_group(self.pid);
-            panic!("closed its output but did not end\n{}", self.report("killed"));
+            panic!("closed its output but did not exit\n{}", self.report("killed"));
         };
         let written = self.transcript.lock();
         Output { command: self.command.clone(), status, stdout: written.stdout.clone(), stderr: written.stderr.clone() }
@@ -171,7 +171,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a child's end; nothing if it still runs at the deadline.
+/// Waits for a child to exit; nothing if it still runs at the deadline.
 pub fn end(mut child: Child) -> Option<ExitStatus> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait()));

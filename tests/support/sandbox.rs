@@ -108,7 +108,7 @@ impl Sandbox {
         command
     }
 
-    /// Makes git trust the simulator's CA, and nobody else: the agent has to be told with `--ca-file`.
+    /// Makes git alone trust the simulator's CA: the agent has to be told with `--ca-file`.
     pub fn trust_in_git(&self, github: &GitHub) {
         let key = format!("http.https://{}/.sslCAInfo", github.host());
         self.git([OsStr::new("config"), "--global".as_ref(), key.as_ref(), github.ca_file().as_ref()]).ok();

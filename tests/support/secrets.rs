@@ -9,7 +9,7 @@ use crate::Desk;
 
 /// Where the public part of an RSA-2048 key in PKCS#1 DER form ends: a header, the version, the modulus and the exponent.
 const PRIVATE_FROM: usize = 4 + 3 + (4 + 257) + 5 + 4;
-/// A piece of a key or token that long is found by no accident.
+/// A piece of a key or token of this length is not found by accident.
 const PIECE: usize = 24;
 
 /// Bytes to look for, each with the name of the secret that they are part of.
@@ -24,7 +24,7 @@ impl Secrets {
     pub fn of(desk: &Desk) -> Secrets {
         let mut pieces = pieces_of_key(desk.app.pem());
         for mint in desk.github.mints() {
-            // The end, where no two tokens are alike; and as git's front gets it.
+            // The end, where no two tokens are alike; and the form that the git server gets.
             pieces.push(("token", mint.token.as_bytes()[mint.token.len() - PIECE..].to_vec()));
             let basic = STANDARD.encode(format!("x-access-token:{}", mint.token));
             pieces.push(("token", basic.as_bytes()[basic.len() - PIECE - 8..basic.len() - 8].to_vec()));
@@ -44,7 +44,7 @@ impl Secrets {
         Secrets { pieces: Vec::new(), begins: vec![false; 1 << 16] }.with(pieces)
     }
 
-    /// With one more, of a length that is found by no accident.
+    /// With one more, of a length that is not found by accident.
     #[must_use]
     pub fn and(self, name: &'static str, secret: &str) -> Secrets {
         let bytes = secret.as_bytes();

@@ -1,4 +1,4 @@
-//! A terminal with a person at it: what a program shows there can be waited for, and answers can be typed.
+//! A terminal with a person at it: a test can wait for what a program shows there, and type answers.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -37,7 +37,7 @@ impl Terminal {
     /// When there are no terminals to be had, or the program cannot be started.
     pub fn start(command: &mut Command) -> Terminal {
         let master = openpt(MASTER).expect("there are terminals");
-        // What another thread starts before this has it open as well, where it could not be said at once.
+        // A process that another thread starts before this inherits it, where `openpt` cannot set the flag.
         ioctl_fioclex(&master).expect("it is ours");
         grantpt(&master).expect("it is ours");
         unlockpt(&master).expect("it is ours");
@@ -55,7 +55,7 @@ impl Terminal {
         let (sender, screen) = mpsc::channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The end is an error here: nobody has the other side open any more.
+            // The end is an error here: no process has the other side open any more.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 if sender.send(buffer[..length].to_vec()).is_err() {
                     break;
@@ -85,15 +85,15 @@ impl Terminal {
 
     /// Types a line.
     pub fn answer(&mut self, line: &str) {
-        self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("somebody reads");
+        self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("the program reads");
     }
 
-    /// Waits for the end; returns how it ended and all that was shown.
+    /// Waits until it exits; returns its status and all that was shown.
     #[track_caller]
     pub fn end(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + DEADLINE;
         while self.read_on(deadline) {}
-        assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown);
+        assert!(Instant::now() < deadline, "it does not exit:\n{}", self.shown);
         let status = self.child.wait().expect("it can be waited for");
         (status, std::mem::take(&mut self.shown))
     }
@@ -112,7 +112,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Fails only when it has ended.
+        // Fails only when it has exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -11,11 +11,11 @@ pub struct Tool {
     pub package: &'static str,
 }
 
-/// Whether all of them are there. A test without its tools cannot run; outside CI it says so and ends.
+/// Whether all of them are there. A test without its tools cannot run; outside CI it says so and returns.
 ///
 /// # Panics
 ///
-/// In CI, which has to bring every tool: nothing is passed over silently there.
+/// In CI, which has to bring every tool: no test may be skipped there in silence.
 #[track_caller]
 pub fn all_there(tools: &[Tool]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn can_see_open_files() -> bool {
 pub fn not_run(why: &str) -> bool {
     assert!(!in_ci(), "{why}");
     let (thread, caller) = (std::thread::current(), Location::caller());
-    // libtest calls a test's thread like the test. Threads that a test starts have no name.
+    // libtest names a test's thread after the test. Threads that a test starts have no name.
     match thread.name().filter(|name| *name != "main") {
         Some(test) => ::not_run::tell(test, why),
         None => ::not_run::tell(&format!("{}:{}", caller.file(), caller.line()), why),

@@ -29,7 +29,7 @@ fn read_by_go(desk: &Desk, url: &str) -> Option<[String; 3]> {
             "path" => &mut path,
             "username" => &mut username,
             "password" => &mut password,
-            "url" => panic!("nobody answers with an address: {answer}"),
+            "url" => panic!("no helper answers with an address: {answer}"),
             _ => continue,
         };
         value.clone_into(known);
@@ -64,7 +64,7 @@ fn go_takes_no_hint_of_ours_for_an_answer() {
     let url = format!("https://{}/octo/lib", desk.github.host());
     assert_eq!(read_by_go(&desk, &url), Some([url, "next".to_owned(), "helper".to_owned()]));
 
-    // Ours and refused: Go is told so by the exit code.
+    // Ours and refused: the exit code tells Go so.
     desk.github.suspend(desk.installation);
     assert_eq!(read_by_go(&desk, &format!("https://{}/acme/web", desk.github.host())), None);
 }
@@ -93,7 +93,7 @@ fn a_dev_containers_git_is_answered_through_the_host() {
     assert_eq!(mints.len(), 1);
     assert_eq!(mints[0].repositories.as_deref(), Some(&["web".to_owned()][..]));
 
-    // A token that died is erased through the same way.
+    // A token that died is erased the same way.
     desk.github.revoke_token(&mints[0].token);
     container.git_in("web", ["fetch", "--quiet"]).failed();
     container.git_in("web", ["fetch", "--quiet"]).ok();

@@ -31,7 +31,7 @@ fn fetch(desk: &Desk, with_git: bool) -> Output {
         .arg("fetch")
         .current_dir(desk.work().join("package"))
         .env("RUSTC", rustc)
-        // Not `http.cainfo`: with any setting for its own HTTP client cargo uses that one for git too, and it asks no helper.
+        // Not `http.cainfo`: with any setting for its own HTTP client cargo uses that client for git too, and it asks no helper.
         .env("SSL_CERT_FILE", desk.github.ca_file())
         .env("CARGO_NET_RETRY", "0")
         .env("CARGO_NET_GIT_FETCH_WITH_CLI", with_git.to_string());

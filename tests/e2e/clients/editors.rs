@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ghapp_tests::Desk;
 
-/// Makes git ask for passwords as it does inside an editor. Returns the file that is there once somebody was asked.
+/// Makes git ask for passwords as it does inside an editor. Returns the file that exists once a person would have been asked.
 fn ask_through_editor(desk: &mut Desk) -> PathBuf {
     let (program, asked) = (desk.path("askpass"), desk.path("asked"));
     fs::write(&program, format!("#!/bin/sh\necho >{}\nexit 1\n", asked.display())).expect("the sandbox is writable");

@@ -31,7 +31,7 @@ fn gh_reads_a_private_repository_with_the_token_of_a_command() {
 
     let read = gh(&desk, &["acme/web"], &["api", "repos/acme/web", "--jq", ".full_name, .private"]);
     assert_eq!(read.ok().stdout(), "acme/web\ntrue\n");
-    // A token for one repository is one: gh gets no further with it.
+    // A token for one repository reaches that one alone.
     gh(&desk, &["acme/web"], &["api", "repos/acme/api"]).failed().stderr_contains("Not Found (HTTP 404)");
     assert_eq!(desk.github.mints().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Addresses that are not the ones git was given: rewritten ones, and those a server redirects to.
+//! Addresses other than those git was given: rewritten ones, and those a server redirects to.
 
 use ghapp_tests::github::{Endpoint, Fault};
 use ghapp_tests::{Desk, GitHub};
@@ -22,7 +22,7 @@ fn a_public_repository_of_a_named_owner_is_fetched_with_a_token_from_the_first_r
     let desk = Desk::ready();
     desk.github.create_public_repository("acme/site");
     desk.clone("acme/site").ok();
-    assert!(desk.github.mints().is_empty(), "git asks nobody about what everybody may read");
+    assert!(desk.github.mints().is_empty(), "git asks no helper about what everybody may read");
     desk.ghapp(["setup-git", "--public", "--owner", "acme"]).ok();
     let version = desk.git(["version"]).ok().stdout();
     let mut numbers = version.split(|char: char| !char.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());

@@ -1,4 +1,4 @@
-//! git's own commands: whichever of them asks, from wherever, gets a token for the repository it is about to talk to.
+//! git's own commands: each of them gets, in any directory, a token for the repository that it talks to.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -95,7 +95,7 @@ fn submodules_of_two_owners_are_fetched_in_parallel_with_a_token_for_each() {
         let path = repository.replace('/', "-");
         let url = desk.github.clone_url(&repository);
         write!(modules, "[submodule \"{path}\"]\n\tpath = {path}\n\turl = {url}\n").unwrap();
-        // A submodule is a commit in the index; nothing has to be cloned for it, so that all of them are new later.
+        // A submodule is a commit in the index; it needs no clone, so all of them are new later.
         let head = desk.github.head(&repository, "main").expect("it has a commit");
         std::fs::create_dir(desk.work().join("web").join(&path)).unwrap();
         desk.git_in("web", ["update-index", "--add", "--cacheinfo", &format!("160000,{head},{path}")]).ok();

@@ -1,4 +1,4 @@
-//! git-lfs asks `git credential` on its own, several times for one push, and for ever when a server refuses every token.
+//! git-lfs asks `git credential` on its own, several times for one push, and without end when a server refuses every token.
 
 use std::fs;
 
@@ -93,7 +93,7 @@ fn a_server_that_refuses_every_token_ends_in_a_clear_refusal_and_not_in_a_loop()
     let clear = ["refused fresh tokens of acme-bot again and again", "Authentication required"];
     let stderr = push.failed().stderr();
     assert!(clear.iter().any(|words| stderr.contains(words)), "{stderr}");
-    // The token at hand is replaced once, at once. The next one has to wait, and git-lfs is told so.
+    // The token at hand is replaced once, without delay. The next one has to wait, and git-lfs is told so.
     assert_eq!(mints, 1, "{stderr}");
     assert!(gets <= 8, "{gets} questions: {stderr}");
 }

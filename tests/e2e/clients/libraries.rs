@@ -13,7 +13,7 @@ const ADDRESS: &str = "GHAPP_TESTS_CLIENT_ASKS_FOR";
 
 /// Starts the test `name` of this file once more, as the client in the desk's sandbox.
 ///
-/// A library runs helpers in the environment of its own process, and this one's is not the sandbox's.
+/// A library runs helpers in the environment of its own process, and this process is not in the sandbox.
 fn play(desk: &Desk, name: &str, address: &str) -> Output {
     let mut client = desk.command(env::current_exe().expect("a running program has a path"));
     client.args(["--exact", &format!("clients::libraries::{name}"), "--nocapture"]).env(ADDRESS, address);
@@ -45,7 +45,7 @@ fn expected(desk: &Desk) -> String {
     format!("answer: x-access-token {}", desk.token("acme/web"))
 }
 
-/// What programs do with libgit2 and the configuration of its user.
+/// Does what programs do with libgit2 and the configuration of their user.
 fn ask_with_libgit2(address: &str) {
     // The user's file only: libgit2 would read the machine's too, whatever `GIT_CONFIG_NOSYSTEM` says.
     let file = Config::find_global().expect("the user has a configuration");
@@ -99,7 +99,7 @@ fn gitoxide_runs_the_helper_and_tells_it_what_was_refused() {
     assert_eq!(desk.github.mints().len(), 2);
 }
 
-/// What gitoxide does with a helper from git's configuration: it asks, keeps what worked, and here says in the end that it did not.
+/// Does what gitoxide does with a helper from git's configuration: it asks, approves the answer, and here rejects it at last.
 fn ask_with_gitoxide(address: &str) {
     let program = || Program::from_custom_definition("ghapp").expect("it is the name of a helper");
     let mut cascade = Cascade::default().extend([program()]).use_http_path(true);

@@ -1,4 +1,4 @@
-//! A browser that reads forms, presses buttons and follows nothing by itself.
+//! A browser that reads forms, presses buttons and follows no redirect by itself.
 
 use ghapp_tests::GitHub;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -11,7 +11,7 @@ pub(crate) struct Browser {
     http: reqwest::Client,
 }
 
-/// What it sees.
+/// The page that it sees.
 pub(crate) struct Page {
     url: Url,
     pub(crate) status: StatusCode,
@@ -37,7 +37,7 @@ impl Browser {
         self.request(Method::GET, url, None).expect("the page answers")
     }
 
-    /// The same, when perhaps nobody listens there any more.
+    /// The same for a page that may be gone.
     pub(crate) fn try_get(&self, url: &str) -> reqwest::Result<Page> {
         self.request(Method::GET, url, None)
     }

@@ -11,10 +11,10 @@ use tokio::runtime::{Builder, Runtime};
 
 const TOOLS: &[Tool] =
     &[Tool { program: "chromium", package: "chromium" }, Tool { program: "chromedriver", package: "chromium-driver" }];
-/// How an element is called in the protocol's JSON.
+/// The name of an element's id in the protocol's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A window of Chromium that nobody sees.
+/// A headless Chromium.
 struct Window {
     runtime: Runtime,
     http: reqwest::Client,
@@ -89,13 +89,13 @@ impl Window {
         });
     }
 
-    /// What a style makes of an element.
+    /// The value that a style has for an element.
     fn style(&self, selector: &str, property: &str) -> Value {
         let element = self.element(selector);
         self.call(&Method::GET, &format!("/element/{element}/css/{property}"), &json!(null))
     }
 
-    /// What the page complained about, refused content for instance.
+    /// The page's complaints, about refused content for instance.
     fn complaints(&self) -> Vec<String> {
         let log = self.call(&Method::POST, "/se/log", &json!({"type": "browser"}));
         let entries = log.as_array().expect("the log is a list").iter();
@@ -107,7 +107,7 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // Chromium is no child of ours: it has to be told to end.
+        // Chromium is no child of ours: it has to be told to exit.
         let _ = self.try_call(&Method::DELETE, "", &json!(null));
     }
 }

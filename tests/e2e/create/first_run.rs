@@ -15,10 +15,10 @@ const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/first-run.md");
 /// When the commit is made, so that its id is the same every time.
 const COMMITTED: &str = "1700000600 +0000";
 
-/// What stands for the port of the page and for what nobody can guess in its address.
+/// Stands for the port of the page and for the secret in its address.
 const PAGE: &str = "http://127.0.0.1:40123/…";
 
-/// What stands for the App's name, whose end is drawn by lot.
+/// Stands for the App's name, whose end is random.
 const SLUG: &str = "acme-git-7f3c";
 
 /// A line at a shell, with both streams in one as on a terminal.
@@ -28,7 +28,7 @@ fn at_a_shell(desk: &Desk, line: &str) -> Command {
     shell
 }
 
-/// Runs the login, with the browser and the owner of `acme` doing their parts; what it printed, the page, and the new App.
+/// Runs the login, with the parts of the browser and the owner of `acme`. Returns the output, the page and the new App.
 fn log_in(desk: &Desk, line: &str) -> (String, String, App) {
     let running = Running::spawn(&mut at_a_shell(desk, line));
     let start = running.wait_for_line("http://127.0.0.1:").trim().to_owned();
@@ -40,7 +40,7 @@ fn log_in(desk: &Desk, line: &str) -> (String, String, App) {
     (running.finish().ok().stdout(), start, app)
 }
 
-/// The lines as a person has typed them, and what was printed.
+/// The lines as a person types them, and what they print.
 fn transcript(desk: &Desk) -> String {
     let host = desk.github.host();
     let login = format!("ghapp login --create --org acme --setup-git --host {host}");

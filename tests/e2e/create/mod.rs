@@ -1,4 +1,4 @@
-//! `ghapp login --create`: from nothing to a pushed commit, and nothing left behind when it goes wrong.
+//! `ghapp login --create`: from nothing to a pushed commit, and nothing is left behind when it fails.
 
 mod browser;
 mod chromium;
@@ -34,7 +34,7 @@ fn open(command: &mut Command) -> (Running, String) {
     (running, line.trim().to_owned())
 }
 
-/// Asserts that nobody has anything of the login: no App, no key, no file.
+/// Asserts that nothing of the login is left: no App, no key, no file.
 fn assert_nothing_is_left(desk: &Desk) {
     assert!(!desk.config_file().exists());
     assert_eq!(desk.ghapp_json(["apps"])["apps"], serde_json::json!([]));
@@ -74,7 +74,7 @@ fn a_new_app_is_created_installed_and_used_for_a_push() {
     assert!(stdout.contains("Installed  acme: all repositories"), "{stdout}");
     assert_eq!(desk.ghapp_json(["apps"])["apps"][0]["key_fingerprint"], app.fingerprint());
 
-    // The other App of the desk is not logged in: what is pushed now is pushed by the new one.
+    // The other App of the desk is not logged in: the new one makes this push.
     desk.clone("acme/web").ok();
     desk.commit("web", "news.txt", "made by a new App\n");
     desk.git_in("web", ["push", "--quiet"]).ok();
@@ -251,7 +251,7 @@ fn an_app_whose_key_cannot_be_kept_is_named_with_the_way_to_another_key() {
     let browser = Browser::new(&desk.github);
     browser.get(&browser.register(&start));
     desk.github.wait_until(|calls| calls.of(Endpoint::ManifestConversion) == 1);
-    // What could be written a moment ago cannot be written any more.
+    // The configuration was writable a moment ago and no longer is.
     std::fs::remove_dir(desk.config_file().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(desk.path("nowhere/at/all"), desk.config_file().parent().unwrap()).unwrap();
     hold.release();
@@ -297,7 +297,7 @@ fn who_stops_waiting_for_the_installation_keeps_the_app() {
     let line = running.wait_for_line("go on later with: ghapp setup-git --host");
     assert!(line.contains("Ctrl-C"), "{line}");
     let pid = Pid::from_raw(i32::try_from(running.pid()).unwrap()).unwrap();
-    // As Ctrl-C does; that one is ignored by everything that a shell has started in the background, this test perhaps.
+    // Instead of Ctrl-C, which every background process of a shell ignores, perhaps this test too.
     kill_process(pid, Signal::TERM).unwrap();
     running.finish().failed();
     assert_eq!(desk.ghapp_json(["apps"])["apps"][0]["name"], "patient");

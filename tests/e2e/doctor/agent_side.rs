@@ -35,7 +35,7 @@ fn an_agent_that_does_not_run_and_may_not_be_started() {
     assert_eq!((visited.code, visited.state("store"), fix.as_str()), (5, "skip", "ghapp agent start"));
     paste(&desk, ".", &fix);
     assert_eq!(visit(&desk).state("agent"), "ok");
-    // As the next git command would, the doctor starts one that may be started.
+    // Like the next git command, the doctor starts an agent where that is allowed.
     desk.stop_agent();
     desk.remove_env("GHAPP_NO_AUTOSTART");
     let visited = visit(&desk);
@@ -47,7 +47,7 @@ fn an_agent_that_does_not_run_and_may_not_be_started() {
 fn an_agent_that_cannot_start() {
     let desk = healthy();
     desk.stop_agent();
-    // It cannot take the lock that says that it lives.
+    // It cannot take the lock that shows that an agent lives.
     fs::remove_file(desk.endpoint().run_lock()).unwrap();
     fs::create_dir(desk.endpoint().run_lock()).unwrap();
     let visited = visit(&desk);
@@ -135,7 +135,7 @@ fn an_agent_with_an_older_or_another_configuration() {
     paste(&desk, ".", &fix);
     visit(&desk).is_well();
 
-    // Started with a mistake in the file, which is mended now.
+    // It started with an error in the file, which is corrected now.
     edit_config(&desk, "app_id", "app_ib");
     desk.stop_agent();
     desk.ghapp(["agent", "start"]).ok();
@@ -150,7 +150,7 @@ fn an_agent_with_an_older_or_another_configuration() {
     let copy = copy.display().to_string();
     let arguments = [desk.github.clone_url("acme/web"), "--config".to_owned(), copy.clone()];
     let visited = visit_with(&desk, ".", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    // Starting one with that configuration is refused while the other runs.
+    // While the agent runs, no second one with this configuration can be started.
     let text = visited.output.stdout();
     assert!(text.contains("agent uses") && text.contains(&copy), "{text}");
 }
@@ -235,7 +235,7 @@ fn a_key_that_lies_in_the_downloads() {
     let visited = visit(&desk);
     let (_, fix) = visited.sees("key_files", "warn");
     assert_eq!((visited.code, fix.as_str()), (0, format!("rm '{}'", file.display()).as_str()));
-    // What cannot be taken back is left to people.
+    // The doctor leaves to people what cannot be undone.
     visit_with(&desk, ".", &["--fix"]);
     assert!(file.exists());
     paste(&desk, ".", &fix);

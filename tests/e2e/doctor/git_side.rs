@@ -24,7 +24,7 @@ fn a_git_that_is_too_old_or_not_there() {
 #[test]
 fn a_helper_that_git_does_not_find_is_named_by_its_path() {
     let mut desk = healthy();
-    // By name, and with a PATH that has it not.
+    // By name, and with a PATH that lacks it.
     desk.ghapp(["setup-git", "--host", desk.github.host()]).ok();
     let path = desk.variable("PATH").to_owned();
     let rest: Vec<_> = std::env::split_paths(&path).filter(|directory| *directory != binary_directory()).collect();
@@ -131,7 +131,7 @@ fn a_broken_configuration_of_git() {
     text.push_str("[credential\n");
     fs::write(&file, text).unwrap();
     let visit = visit_with(&desk, ".", &[]);
-    // git says the same to whatever it is asked.
+    // git says the same to every question.
     let (detail, fix) = visit.sees("git_config", "fail");
     assert!(detail.contains("bad config line"), "{detail}");
     assert_eq!(fix, "git config --global --edit");
@@ -235,7 +235,7 @@ fn an_owner_in_other_letters() {
     assert_eq!(visit(&desk).state("asked"), "ok");
 }
 
-/// Adds a helper without a reset, in front of ours or behind it.
+/// Adds a helper without a reset, before ours or after it.
 fn add_helper(desk: &Desk, helper: &str, in_front: bool) {
     let key = format!("credential.https://{}.helper", desk.github.host());
     let ours = binary("git-credential-ghapp").display().to_string();
@@ -256,7 +256,7 @@ fn a_helper_that_is_asked_first_because_there_is_no_reset() {
         detail.starts_with("git asks store (") && detail.ends_with("first, and ghapp only if there is no answer"),
         "{detail}"
     );
-    // Somebody else's helper may open a window: it is not asked.
+    // Another helper may open a window: it is not asked.
     assert_eq!((visited.code, visited.state("token")), (0, "skip"));
     paste(&desk, ".", &fix);
     assert_eq!(visit(&desk).state("first"), "ok");
@@ -309,7 +309,7 @@ fn a_header_that_git_sends_unasked() {
     assert!(!visited.output.stdout().contains("Y2FuYXJ5"));
     paste(&desk, ".", &fix);
     visit(&desk).is_well();
-    // One that says nothing about who asks is no business of ours.
+    // A header without credentials is no business of ours.
     desk.git(["config", "--global", &key, "X-Trace: 1"]).ok();
     visit(&desk).is_well();
 }

@@ -76,7 +76,7 @@ fn a_clock_that_is_wrong() {
     let visited = visit(&desk);
     let (detail, fix) = visited.sees("clock", "warn");
     let seconds: u64 = detail.split(' ').find_map(|word| word.parse().ok()).unwrap();
-    // Less by as much as this machine is slow.
+    // A slow machine makes it less.
     assert!((31..=94).contains(&seconds) && detail.ends_with("s behind GitHub's"), "{detail}");
     assert_eq!((visited.code, fix.as_str()), (0, "timedatectl set-ntp true"));
     assert_eq!(visited.state("app"), "ok", "the agent makes up for it");

@@ -1,4 +1,4 @@
-//! `ghapp doctor`: for each check, exactly that thing is broken, and exactly that line says so.
+//! `ghapp doctor`: for each check one thing is broken, and exactly one line says so.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -15,7 +15,7 @@ use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
 use serde_json::Value;
 
-/// A desk where all is well: logged in, and git names the helper by its path, as no package has put it where desktops look.
+/// A desk where all is well: logged in, and git names the helper by its path, since no package has put it where desktops look.
 fn healthy() -> Desk {
     let desk = Desk::new();
     desk.log_in("memory").ok();
@@ -41,7 +41,7 @@ impl Visit {
         check.unwrap_or_else(|| panic!("there is no {id}"))["state"].as_str().unwrap()
     }
 
-    /// Asserts that all before this check is well, that this one is in that state, and that it offers something.
+    /// Asserts that all checks before this one are well, that it is in that state, and that it offers a fix.
     /// Returns its detail and its fix.
     #[track_caller]
     fn sees(&self, id: &str, state: &str) -> (String, String) {
@@ -91,7 +91,7 @@ fn paste(desk: &Desk, directory: &str, fix: &str) {
     process::run(&mut command, b"").ok();
 }
 
-/// A program out of a shell script, in a directory of the desk.
+/// Makes a shell script a program, in a directory of the desk.
 fn install_script(desk: &Desk, path: &str, script: &str) {
     let path = desk.path(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -132,7 +132,7 @@ fn a_healthy_desk_gets_a_clean_bill_with_and_without_a_repository() {
     {
         assert_eq!(visit.state(id), "ok", "{id}");
     }
-    // Nobody was asked behind git's back: the token that it got is the one that it will use.
+    // The doctor asked for nothing beside git: the token that git got is the one that it will use.
     assert_eq!(desk.github.mints().len(), 1);
     let without = visit_with(&desk, ".", &[]);
     without.is_well();

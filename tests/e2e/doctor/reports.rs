@@ -1,4 +1,4 @@
-//! What people see and what they attach: the lines, the report without secrets, and the repairs.
+//! What people see and attach: the lines, the report without secrets, and the repairs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ fn a_report_has_the_findings_and_nothing_secret() {
 #[test]
 fn fix_mends_one_thing_after_the_other_and_says_what_it_did() {
     let desk = healthy();
-    // The second is seen only after the first has been mended.
+    // The second failure is seen only after the first is repaired.
     desk.ghapp(["setup-git", "--remove", "--host", desk.github.host()]).ok();
     set_mode(&desk.config_file(), 0o622);
     set_mode(&desk.runtime_directory().join("ghapp"), 0o755);
@@ -47,7 +47,7 @@ fn fix_mends_one_thing_after_the_other_and_says_what_it_did() {
         .stderr_contains("done: chmod go-w")
         .stderr_contains("done: ghapp setup-git")
         .stderr_contains("done: chmod 0700");
-    // All that is left is a wish: the helper is not where desktops look.
+    // Only a warning is left: the helper is not where desktops look.
     assert!(output.stdout().ends_with("\n1 warning\n"), "{}", output.stdout());
     assert_eq!(visit(&desk).state("token"), "ok");
 }

@@ -1,4 +1,4 @@
-//! The end of an exposed socket: when its time is over, on request, and with what it depends on.
+//! The end of an exposed socket: when its time is over, on request, and together with its App or the agent.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -40,7 +40,7 @@ fn unexposing_closes_the_socket_and_kills_its_tokens_and_no_others_on_request() 
     let labels: Vec<_> =
         desk.ghapp_json(["leases"])["leases"].as_array().unwrap().iter().map(|it| it["label"].clone()).collect();
     assert_eq!(labels, [Value::Null, json!("web"), json!("web-2")], "what lives on stays listed");
-    // Its namesake has nothing of it.
+    // A later socket of the same name inherits nothing.
     let again = expose(&desk, &["--repo", "acme/web"]);
     let mints = desk.github.mints().len();
     token(&desk, &again, "acme/web");

@@ -1,4 +1,4 @@
-//! Exposed sockets: a rule that nothing widens, for a time, over which git is served and nothing else.
+//! Exposed sockets: each serves git alone, for a time, within a scope that nothing widens.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -20,14 +20,14 @@ fn expose(desk: &Desk, arguments: &[&str]) -> PathBuf {
     PathBuf::from(exposed.ok().stdout().trim_end())
 }
 
-/// A command whose agent is what it finds behind a socket.
+/// A command whose agent is the one behind a socket.
 fn over(desk: &Desk, socket: &Path, program: impl AsRef<Path>) -> Command {
     let mut command = desk.command(program.as_ref());
     command.env("GHAPP_SOCKET", socket);
     command
 }
 
-/// What the helper itself answers over a socket.
+/// The helper's own answer over a socket.
 fn helper(desk: &Desk, socket: &Path, operation: &str, host: &str, rest: &str) -> Output {
     let request = format!("protocol=https\nhost={host}\n{rest}\n");
     process::run(over(desk, socket, binary("git-credential-ghapp")).arg(operation), request.as_bytes())
@@ -44,7 +44,7 @@ fn token(desk: &Desk, socket: &Path, repository: &str) -> String {
     token.unwrap_or_else(|| panic!("no token: {} {}", answer.stdout(), answer.stderr()))
 }
 
-/// Asserts that git gets nothing over a socket, is told why, and whether to go on.
+/// Asserts that git gets nothing over a socket, and is told why and whether to go on.
 #[track_caller]
 fn refused(answer: &Output, quit: bool, why: &str) {
     assert_eq!(answer.ok().stdout(), if quit { "quit=1\n" } else { "" });

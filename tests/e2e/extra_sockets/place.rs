@@ -14,7 +14,7 @@ use ghapp_tests::{Desk, binary, eventually};
 
 use super::{expose, exposed, token};
 
-/// `nobody`, and somebody else who is nobody either.
+/// The user `nobody`, and a third user.
 const OTHER_UID: u32 = 65534;
 
 const THIRD_UID: u32 = 65533;
@@ -103,10 +103,10 @@ fn another_user_is_served_only_when_he_is_named_and_nobody_else_with_him() {
     assert_eq!(
         (directory.uid(), mode(his.parent().unwrap())),
         (0, 0o711),
-        "he can pass through it and change nothing in it"
+        "the user can pass through it and change nothing in it"
     );
 
-    // Every door on the way to both is opened, as a mount would.
+    // Every directory on the way to both is opened, as a mount would.
     for directory in own.ancestors().skip(1).take_while(|path| *path != Path::new("/tmp")) {
         set_mode(directory, 0o755);
     }
@@ -115,7 +115,7 @@ fn another_user_is_served_only_when_he_is_named_and_nobody_else_with_him() {
     let third = as_user(&desk, THIRD_UID, &his);
     assert_eq!(third.ok().stdout(), "");
     third.stderr_contains("Permission denied");
-    // Without the modes there is still the check of the peer, on his socket and on one for nobody in particular.
+    // Without the modes the check of the peer remains, on the other user's socket and on the first user's own.
     set_mode(&his, 0o666);
     set_mode(&own, 0o666);
     for (uid, socket) in [(THIRD_UID, &his), (OTHER_UID, &own)] {

@@ -1,4 +1,4 @@
-//! What is given out over an exposed socket: what was named, and nothing that a rule or GitHub would not give.
+//! The tokens that an exposed socket gives: for the named scope, and never beyond a rule or GitHub's own limits.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
@@ -34,8 +34,8 @@ fn ask_raw(socket: &Path, message: &str) -> Value {
     serde_json::from_slice(&answer[4..]).unwrap()
 }
 
-/// Every request that the wire format's specification has, those from the future included. A verb without one does not pass the tests
-/// of the format, so a new one comes here by itself.
+/// Every request that the wire format's specification has, those from the future included. A verb without one fails the tests
+/// of the format, so a new verb comes here by itself.
 fn every_request() -> Vec<(String, String)> {
     let protocol = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("protocol/tests");
     let mut requests = Vec::new();
@@ -63,7 +63,7 @@ fn every_verb_but_get_and_erase_is_refused_and_tells_nothing() {
         let call = serde_json::from_str::<Value>(&message).unwrap()["call"].as_str().unwrap().to_owned();
         let mut answer = ask_raw(&socket, &message);
         if call == "get" || call == "erase" {
-            // They are about github.com, for which nothing was exposed here.
+            // They are about github.com, and nothing of it is exposed here.
             assert!(["no_match", "erased"].contains(&answer["reply"].as_str().unwrap()), "{name}: {answer}");
             assert_ne!(answer["dropped"], true, "{name}");
             served.insert(call);
@@ -120,7 +120,7 @@ fn what_is_given_out_is_narrowed_by_github_itself() {
     }
     assert_eq!(desk.token("acme/web"), main, "and the agent's own socket gives what it gave");
 
-    // The very scope of another socket is another token all the same: each can be told apart, and killed alone.
+    // Two sockets of one scope have two tokens: each can be told apart, and killed alone.
     let second = expose(&desk, &["--repo", "acme/web", "--permissions", "contents=read"]);
     assert_ne!(token(&desk, &second, "acme/web"), web);
     let again = &desk.github.mints()[3];
@@ -182,7 +182,7 @@ fn no_more_can_be_exposed_than_the_rules_and_the_installation_give() {
     assert_eq!(desk.ghapp(["agent", "expose"]).status.code(), Some(2), "not even one repository");
     assert_eq!(exposed(&desk), [] as [Value; 0]);
     assert_eq!(desk.github.mints().len(), 0);
-    // And `ghapp token` keeps to `access`, too.
+    // `ghapp token` keeps to `access` too.
     desk.ghapp(["token", "acme/api", "--permissions", "contents=write"]).failed().stderr_contains("error[E39]");
 }
 

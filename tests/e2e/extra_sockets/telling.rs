@@ -1,4 +1,4 @@
-//! What the audit log and lists tell of exposed sockets.
+//! What the audit log and the lists say about exposed sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 

@@ -13,10 +13,10 @@ use ghapp_tests::{Desk, binary, eventually};
 
 use super::{answers, desk_with_keyring, give, keys, new_key, ok, sorted, stored};
 
-/// Most keys of an App.
+/// The most keys that an App may have.
 const MAX_KEYS: usize = 4;
 
-/// Fetches that go on until their end is told, each with a token of its own.
+/// Fetches that go on until they are told to stop, each with a token of its own.
 struct Fetching<'a> {
     desk: &'a Desk,
     fetches: AtomicUsize,
@@ -31,7 +31,7 @@ impl Fetching<'_> {
         }
     }
 
-    /// Waits until one has begun and ended from now on.
+    /// Waits until one has begun and ended after this call.
     fn wait_for_one(&self) {
         let before = self.fetches.load(Ordering::Acquire);
         eventually("a fetch begins and ends", || self.fetches.load(Ordering::Acquire) >= before + 2);
@@ -258,7 +258,7 @@ fn a_login_replaces_the_key_that_signs_and_a_logout_deletes_all() {
     give(&desk, "add", &third.pem).ok();
     desk.ghapp(["logout"]).ok();
     assert_eq!(stored(&desk), Vec::<String>::new());
-    // In another store the others would not be found: they go with the one.
+    // In another store the other keys would not be found: they are deleted too.
     desk.log_in("keyring").ok();
     give(&desk, "add", &third.pem).ok();
     desk.log_in("memory").ok();

@@ -10,7 +10,7 @@ use ghapp_tests::process::{self, Output};
 use ghapp_tests::{Desk, binary};
 use serde_json::Value;
 
-/// A key that GitHub has for the desk's App, and nobody here yet.
+/// A key that GitHub has for the desk's App, and no store here yet.
 struct NewKey {
     pem: String,
     fingerprint: String,

@@ -1,4 +1,4 @@
-//! The next key signs when GitHub refuses one, or one has gone, and for no other reason.
+//! The next key signs when GitHub refuses one, or one is gone, and for no other reason.
 
 use std::fs;
 use std::thread;
@@ -198,7 +198,7 @@ fn verify_tells_of_each_key_whether_github_accepts_it() {
     let states: Vec<_> = keys(&desk).into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, ["ok", "ok", "key_refused"], "the refused one comes last");
     desk.ghapp(["key", "verify", &third.fingerprint[..20]]).ok();
-    // One that GitHub takes again is as good as before.
+    // A key that GitHub accepts again is as good as before.
     desk.ghapp(["agent", "reload"]).ok();
     assert_eq!(keys(&desk), ok(&[old, &new.fingerprint, &third.fingerprint]));
     let json = process::run(desk.command(binary("ghapp")).args(["key", "verify", "--json"]), b"");

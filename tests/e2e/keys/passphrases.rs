@@ -26,7 +26,7 @@ fn encrypted_files_of_one_app_have_one_passphrase() {
     let wrong = give_with_passphrase(&desk, "add", &new, "another passphrase");
     wrong.failed().stderr_contains("error[E56]");
     assert_eq!((wrong.status.code(), desk.key_files().len()), (Some(4), 1));
-    assert_eq!(give(&desk, "add", &new.pem).status.code(), Some(2), "nobody can be asked");
+    assert_eq!(give(&desk, "add", &new.pem).status.code(), Some(2), "there is no terminal to ask at");
     give_with_passphrase(&desk, "add", &new, PASSPHRASE).ok();
     assert_eq!(desk.key_files().len(), 2);
     desk.ghapp(["lock"]).ok();

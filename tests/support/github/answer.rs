@@ -12,7 +12,7 @@ pub(super) type Answer = Response<Full<Bytes>>;
 /// The `documentation_url` of answers that are about no endpoint in particular.
 pub(super) const DOCS: &str = "https://docs.github.com/rest";
 
-/// A call that is not carried out, with GitHub's words for it.
+/// A call that is refused, with GitHub's words for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
@@ -77,7 +77,7 @@ pub(super) fn empty_answer(status: StatusCode) -> Answer {
     answer
 }
 
-/// Sets a header to a text that is known to be fit for one.
+/// Sets a header to a text that is known to be valid in one.
 pub(super) fn set_header(answer: &mut Answer, name: HeaderName, value: &str) {
     let value = HeaderValue::from_str(value).expect("a header's value is one visible line");
     answer.headers_mut().insert(name, value);

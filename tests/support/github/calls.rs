@@ -76,7 +76,7 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// Method, path and query, as sent.
     pub line: String,
-    /// How it was answered: none while it waits, and none for ever if it was cut off.
+    /// How it was answered: none while it waits, and none if it was cut off.
     pub status: Option<StatusCode>,
 }
 
@@ -105,7 +105,7 @@ impl Calls {
         self.0.len()
     }
 
-    /// Whether nobody called.
+    /// Whether no call arrived.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -23,7 +23,7 @@ pub enum Fault {
     Delay(Duration),
     /// The connection is cut before the call is carried out.
     Close,
-    /// The call is carried out, but the connection is cut before its answer: a minted token nobody holds.
+    /// The call is carried out, but the connection is cut before its answer: a minted token stays without a holder.
     LoseAnswer,
 }
 
@@ -62,7 +62,7 @@ impl Fault {
             .with_header("x-ratelimit-reset", &reset.to_string())
     }
 
-    /// The git server before it has heard of a token that was just minted.
+    /// The git server before it knows a token that was just minted.
     pub fn repository_not_found() -> Fault {
         let body = "Repository not found.".to_owned();
         // git shows a refusal's body only if it is plain text.

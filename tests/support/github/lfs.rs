@@ -1,6 +1,6 @@
 //! Large files: git-lfs's batch API beside the git server, and a store with addresses that carry their own permission.
 //!
-//! <https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md>. Locks are never held here, so that verifying them, which
+//! <https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md>. Locks are never held here, so verifying them, which
 //! git-lfs does before every push, is all there is.
 
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use super::token::random_characters;
 /// The type of all of git-lfs's questions and answers.
 const LFS_JSON: &str = "application/vnd.git-lfs+json";
 
-/// What an address of the store is good for. Whoever knows the address may use it, as at the store behind GitHub.
+/// What an address of the store is good for. Every client that knows it may use it, as at the store behind GitHub.
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     file: PathBuf,
@@ -85,7 +85,7 @@ fn batch(state: &mut State, owner: &str, repo: &str, headers: &HeaderMap, body: 
     Ok(json_answer(StatusCode::OK, &json!({"transfer": "basic", "hash_algo": "sha256", "objects": objects})))
 }
 
-/// What can be done about one object. Nothing, when an object to be uploaded is there already.
+/// What can be done about one object. Nothing if an object to be uploaded is there already.
 fn offer(state: &mut State, object: &Object, file: PathBuf, upload: bool) -> Value {
     let mut offer = json!({"oid": object.oid, "size": object.size, "authenticated": true});
     match (upload, file.is_file()) {

@@ -1,4 +1,4 @@
-//! Apps that are registered from a manifest: the pages for the browser, and the one-time code that is worth the key.
+//! Apps that are registered from a manifest: the pages for the browser, and the one-time code that gives the key.
 //!
 //! <https://docs.github.com/apps/sharing-github-apps/registering-a-github-app-from-a-manifest>
 
@@ -30,7 +30,7 @@ const PAGE: &str = "apps/apps#create-a-github-app-from-a-manifest";
 const KNOWN_PERMISSIONS: &[&str] =
     &["actions", "checks", "contents", "issues", "metadata", "packages", "pull_requests", "statuses", "workflows"];
 
-/// Manifests that were posted, and Apps whose codes nobody has used yet.
+/// Manifests that were posted, and Apps whose codes are not used yet.
 #[derive(Default)]
 pub(super) struct Manifests {
     posted: HashMap<String, Posted>,
@@ -122,7 +122,7 @@ pub(super) fn posted(state: &mut State, organization: Option<&str>, query: Optio
 fn checked(manifest: Manifest) -> Result<Manifest, String> {
     let hook = manifest.hook_attributes.as_ref();
     let hook_url = hook.map(|hook| hook.url.as_deref().unwrap_or_default());
-    // It names the field and not its parent: "url" of the hook is missing just like the manifest's own.
+    // It names the field and not its parent: a missing "url" of the hook reads like the manifest's own.
     if manifest.url.as_deref().is_none_or(str::is_empty) || hook_url == Some("") {
         return Err("\"url\" wasn't supplied.".to_owned());
     }
@@ -191,7 +191,7 @@ pub(super) fn confirmed(state: &mut State, body: &[u8]) -> Answer {
     answer
 }
 
-/// `POST /app-manifests/{code}/conversions`: gives the App with its key away, once.
+/// `POST /app-manifests/{code}/conversions`: gives the App with its key, once.
 pub(super) fn convert(state: &mut State, code: &str, body: &[u8]) -> Result<Answer, Refusal> {
     if !body.is_empty() {
         // The endpoint has no parameters but the code.

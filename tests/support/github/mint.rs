@@ -1,4 +1,4 @@
-//! `POST /app/installations/{id}/access_tokens`: nothing is given that the installation does not have.
+//! `POST /app/installations/{id}/access_tokens`: a token never has more than its installation.
 
 use std::collections::BTreeSet;
 

@@ -154,7 +154,7 @@ impl GitHub {
         id
     }
 
-    /// Renames or transfers a repository. The old name redirects until somebody takes it again.
+    /// Renames or transfers a repository. The old name redirects until another repository takes it.
     pub fn rename_repository(&self, old: &str, new: &str) {
         self.simulator.lock().rename_repository(old, new);
     }
@@ -213,7 +213,7 @@ impl GitHub {
 
     /// Replaces the permissions of an installation.
     ///
-    /// Live tokens keep what they were minted with where it was widened, and lose what was taken away.
+    /// A live token gains nothing that is added, and loses what is taken away.
     pub fn grant(&self, installation: u64, permissions: &[(&str, &str)]) {
         self.simulator.lock().installation_mut(installation).permissions = Permissions::granted(permissions);
     }
@@ -229,7 +229,7 @@ impl GitHub {
 
 /// Tokens and time.
 impl GitHub {
-    /// Kills one token, as a revocation by somebody else does.
+    /// Kills one token, as a revocation by another client does.
     pub fn revoke_token(&self, token: &str) {
         self.simulator.lock().tokens.remove(token).expect("the token is known");
     }
@@ -261,17 +261,17 @@ impl GitHub {
         self.simulator.lock().now()
     }
 
-    /// Whether strangers are told nothing, as a server in private mode does, and a tenant of GHE.com.
+    /// Whether strangers are told nothing, as by a server in private mode or a tenant of GHE.com.
     pub fn private_mode(&self, private: bool) {
         self.simulator.lock().private_mode = private;
     }
 
-    /// Calls an App differently: its slug changes, its bot's number does not. Its former bot's name is nobody's.
+    /// Renames an App: its slug changes, its bot's number does not. The bot's former name has no user.
     pub fn rename_app(&self, app: &App, name: &str) {
         self.simulator.lock().app_mut(app.app_id).rename(name);
     }
 
-    /// The number of the user that an App's commits are by.
+    /// The number of the user who is the author of an App's commits.
     pub fn bot_user_id(&self, app: &App) -> u64 {
         self.simulator.lock().app_mut(app.app_id).bot_user_id
     }
@@ -294,7 +294,7 @@ impl GitHub {
         self.simulator.lock().mints.clone()
     }
 
-    /// All app JWTs that were sent so far, whatever became of them.
+    /// All app JWTs that were sent so far, accepted or refused.
     pub fn jwts(&self) -> Vec<String> {
         self.simulator.lock().jwts.iter().cloned().collect()
     }

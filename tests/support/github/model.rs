@@ -163,7 +163,7 @@ impl State {
         Timestamp::now() + self.clock_offset
     }
 
-    /// Ids of all kinds come from one sequence, so that one taken for another is never right by chance.
+    /// Ids of all kinds come from one sequence, so a mix-up is never right by chance.
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -213,7 +213,7 @@ impl State {
         let (owner, name) = split_name(name);
         assert!(self.find_repository(owner, name).is_none(), "{owner}/{name} exists already");
         let owner = self.account(owner).login;
-        // A redirect ends when somebody takes the old name.
+        // A redirect ends when another repository takes the old name.
         self.moved.remove(&fold(&owner, name));
         let name = name.to_owned();
         self.repositories.insert(id, Repository { id, owner, name, public, directory });

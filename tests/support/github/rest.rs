@@ -177,7 +177,7 @@ fn live_token<'a, 'h>(state: &'a State, headers: &'h HeaderMap) -> Result<(&'h s
         .ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "Bad credentials"))
 }
 
-/// Who asks for what strangers may see as well: nobody, or the token that was shown, which then has to be good.
+/// Who asks for what strangers may see as well: a stranger, or the holder of a token that has to be good.
 fn visitor<'a>(state: &'a State, headers: &HeaderMap) -> Result<Option<LiveToken<'a>>, Refusal> {
     if headers.contains_key(AUTHORIZATION) {
         return live_token(state, headers).map(|(_, token)| Some(token));
@@ -210,7 +210,7 @@ fn user(state: &State, headers: &HeaderMap, login: &str) -> Result<Answer, Refus
     Ok(ok(&json!({ "id": id, "login": login, "type": kind })))
 }
 
-/// Cuts the page out that the query asks for, with a `Link` header to its neighbours.
+/// Cuts out the page that the query asks for, with a `Link` header to its neighbours.
 fn paginated(
     state: &State,
     request: &Parts,

@@ -1,4 +1,4 @@
-//! Which endpoint a method and a path mean. Nothing is decided here about who may call it.
+//! Which endpoint a method and a path mean. Whether the caller may call it is decided elsewhere.
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -95,7 +95,7 @@ impl Route {
             ["_lfs", address] if matches!(*method, Method::GET | Method::PUT) => {
                 Route::LfsObject { address: (*address).to_owned(), upload: *method == Method::PUT }
             }
-            // Reserved names: no owner is called so.
+            // Reserved names: no owner has them.
             ["settings", "apps", "new"] if *method == Method::POST => Route::Manifest { organization: None },
             ["organizations", org, "settings", "apps", "new"] if *method == Method::POST => {
                 Route::Manifest { organization: Some((*org).to_owned()) }
@@ -150,7 +150,7 @@ impl Route {
         Route::Lfs { owner: owner.to_owned(), repo: repo.to_owned(), request }
     }
 
-    /// What the call is counted as.
+    /// The endpoint that the call counts for.
     pub(super) fn endpoint(&self) -> Endpoint {
         match self {
             Route::AppGet => Endpoint::AppGet,

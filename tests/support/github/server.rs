@@ -1,4 +1,4 @@
-//! The thread that listens, and the way of one request: count it, let it go wrong if scripted, answer it.
+//! The thread that listens, and the way of one request: count it, let it go wrong if a test scripted that, answer it.
 
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener as StdTcpListener};
@@ -146,7 +146,7 @@ async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor, simulator: &Arc<
 }
 
 async fn connection(stream: TcpStream, acceptor: TlsAcceptor, simulator: Arc<Simulator>) {
-    // Clients that do not trust the CA, or that hang up, are their tests' business.
+    // A client that does not trust the CA, or that hangs up, is its test's business.
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };

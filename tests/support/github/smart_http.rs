@@ -1,4 +1,4 @@
-//! git over HTTPS: who may do what, as GitHub's git server decides it, and then the real `git http-backend`.
+//! git over HTTPS: the decision of GitHub's git server about a request, and then the real `git http-backend`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -28,7 +28,7 @@ const USER: &str = "x-access-token";
 #[derive(Debug)]
 pub(super) struct Admitted {
     directory: PathBuf,
-    /// Who is logged in: `SLUG[bot]`, or nobody at a public repository.
+    /// Who is logged in: `SLUG[bot]`; none at a public repository.
     user: Option<String>,
     may_change_workflows: bool,
 }
@@ -70,8 +70,8 @@ pub(super) fn admit(
         Refusal::new(StatusCode::FORBIDDEN, message)
     };
     if !token.covers(repository) {
-        // Everybody knows that a public repository exists, so a push to it is denied rather than not found. That a
-        // token also reads public repositories elsewhere is reported both ways; nobody should build on it.
+        // That a public repository exists is no secret, so a push to it is denied rather than not found. That a
+        // token also reads public repositories elsewhere is reported both ways; no test should build on it.
         let push = operation == Operation::Push;
         return Err(if repository.public && push { denied() } else { not_found() });
     }
@@ -112,7 +112,7 @@ fn admit_anonymous(repository: Option<&Repository>, operation: Operation) -> Res
         (Some(public), Operation::Fetch) => {
             Ok(Admitted { directory: public.directory.clone(), user: None, may_change_workflows: false })
         }
-        // What does not exist and what is private are not told apart. GitHub's exact words are not documented.
+        // A missing and a private repository get the same answer. GitHub's exact words are not documented.
         (_, Operation::Fetch) => Err(Refusal::new(StatusCode::UNAUTHORIZED, "Repository not found.")),
         (_, Operation::Push) => Err(Refusal::new(StatusCode::UNAUTHORIZED, "No anonymous write access.")),
     }
