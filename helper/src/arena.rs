@@ -3,7 +3,7 @@
 //! The C library's allocator asks the kernel for pages before it gives any, and musl's returns them as soon as they are free: ten
 //! calls in a `get`, which cost more than all that is done with the memory. And tokens pass through buffers that are not ours.
 
-// One of the two places of the helper with unsafe code: an allocator is a contract that the compiler cannot check.
+// The only place of the helper with unsafe code: an allocator is a contract that the compiler cannot check.
 #![expect(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
