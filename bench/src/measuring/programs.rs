@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 /// All of them, built.
 pub(crate) struct Programs {
-    /// The helper as packages ship it, and how it is linked.
+    /// The helper as packages ship it, or as near to that as this machine comes.
     pub(crate) packaged: PathBuf,
-    /// Whether that is with musl.
+    /// Whether that is linked with musl.
     pub(crate) has_musl: bool,
     /// The helper of a plain release build: static glibc.
     pub(crate) plain: PathBuf,
@@ -46,7 +46,9 @@ impl Programs {
         let target = output(Command::new("rustc").args(["--print", "host-tuple"]))?;
         let plain = plain_directory.join(target).join("release/git-credential-ghapp");
         let mut build = Command::new(root.join("packaging/build-helper"));
-        let packaged = PathBuf::from(output(build.arg("--quiet").stderr(Stdio::inherit()))?);
+        // What is measured need not be what is shipped: a machine without the target for musl has its own.
+        build.args(["--for-this-machine", "--quiet"]).stderr(Stdio::inherit());
+        let packaged = PathBuf::from(output(&mut build)?);
         let has_musl = packaged.components().any(|part| part.as_os_str().to_string_lossy().ends_with("-musl"));
 
         let directory = tempfile::tempdir()?;
