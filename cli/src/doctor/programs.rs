@@ -51,11 +51,11 @@ pub(super) fn helper(facts: &mut Facts<'_>) -> Outcome {
     // A configuration that cannot be read is said by the check of that name.
     facts.entries = git_config::credential_entries().unwrap_or_default();
     let mut by_path = false;
-    for wired in wired(facts) {
-        match wired.program {
+    for ours in our_entries(facts) {
+        match ours.program {
             Some(program) if !is_program(&program) => {
-                let fix = Fix::Safe(vec![facts.setup_git(&wired.place, Some(&wired.file), wiring_option())]);
-                let detail = format!("{} says to run {}, which is not there", wired.file, program.display());
+                let fix = Fix::Safe(vec![facts.setup_git(&ours.place, Some(&ours.file), path_option())]);
+                let detail = format!("{} says to run {}, which is not there", ours.file, program.display());
                 return Outcome::fail(ErrorCode::Git, detail, fix);
             }
             Some(_) => by_path = true,
@@ -64,7 +64,7 @@ pub(super) fn helper(facts: &mut Facts<'_>) -> Outcome {
     }
     match find_helper() {
         Some(program) => Outcome::ok(program.display().to_string()),
-        None if by_path && wired(facts).iter().all(|wired| wired.program.is_some()) => {
+        None if by_path && our_entries(facts).iter().all(|ours| ours.program.is_some()) => {
             Outcome::ok(format!("{HELPER_PROGRAM} is named by its path"))
         }
         None => Outcome::fail(
@@ -82,7 +82,7 @@ pub(super) fn versions(facts: &mut Facts<'_>) -> Outcome {
         let fix = Fix::Advice(format!("install {} beside ghapp", control::PROGRAM));
         return Outcome::fail(ErrorCode::AgentNotStarted, format!("{} is not beside ghapp", control::PROGRAM), fix);
     };
-    let paths = wired(facts).into_iter().filter_map(|wired| wired.program);
+    let paths = our_entries(facts).into_iter().filter_map(|ours| ours.program);
     for program in paths.chain(find_helper()).chain([agent_program]) {
         let version = version_of(&program).unwrap_or_else(|trouble| format!("no version ({trouble})"));
         if version != BUILD_VERSION {
@@ -99,11 +99,11 @@ pub(super) fn versions(facts: &mut Facts<'_>) -> Outcome {
 
 /// Would programs that no shell has started find the helper?
 pub(super) fn desktop(facts: &mut Facts<'_>) -> Outcome {
-    let wired = wired(facts);
-    if wired.is_empty() || cfg!(windows) {
+    let ours = our_entries(facts);
+    if ours.is_empty() || cfg!(windows) {
         return Outcome::skip("git's configuration does not name the helper yet");
     }
-    if wired.iter().all(|wired| wired.program.is_some()) {
+    if ours.iter().all(|ours| ours.program.is_some()) {
         return Outcome::ok("git's configuration names the helper by its path");
     }
     if in_path(HELPER_PROGRAM, OsStr::new(DESKTOP_PATH))
@@ -118,7 +118,7 @@ pub(super) fn desktop(facts: &mut Facts<'_>) -> Outcome {
 }
 
 /// An entry of git's configuration that names us.
-struct Wired {
+struct OurEntry {
     place: Place,
     /// Nothing when it is the bare name.
     program: Option<PathBuf>,
@@ -126,12 +126,12 @@ struct Wired {
 }
 
 /// Where git's configuration names us for a host or an owner.
-fn wired(facts: &Facts<'_>) -> Vec<Wired> {
-    let wired = |entry: &Entry| {
+fn our_entries(facts: &Facts<'_>) -> Vec<OurEntry> {
+    let ours = |entry: &Entry| {
         let helper = entry.helper().filter(Helper::is_ours)?;
-        Some(Wired { place: place_of(entry.section.as_deref()?)?, program: helper.program(), file: helper.file })
+        Some(OurEntry { place: place_of(entry.section.as_deref()?)?, program: helper.program(), file: helper.file })
     };
-    facts.entries.iter().filter_map(wired).collect()
+    facts.entries.iter().filter_map(ours).collect()
 }
 
 /// Reads a section such as `https://github.com/acme`.
@@ -145,16 +145,16 @@ pub(super) fn place_of(section: &str) -> Option<Place> {
 }
 
 /// How the helper is named once more after its path has gone.
-fn wiring_option() -> &'static [&'static str] {
+fn path_option() -> &'static [&'static str] {
     if find_helper().is_some() { &[] } else { &["--absolute"] }
 }
 
 /// Commands that make git's configuration name the helper beside us by its path, wherever it names us.
 fn named_by_path(facts: &Facts<'_>) -> Option<Vec<Vec<String>>> {
     sibling(HELPER_PROGRAM).ok().filter(|program| is_program(program))?;
-    let commands = wired(facts).into_iter();
+    let commands = our_entries(facts).into_iter();
     let commands: Vec<_> =
-        commands.map(|wired| facts.setup_git(&wired.place, Some(&wired.file), &["--absolute"])).collect();
+        commands.map(|ours| facts.setup_git(&ours.place, Some(&ours.file), &["--absolute"])).collect();
     (!commands.is_empty()).then_some(commands)
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
         announce(session, &app)?;
         let found = installing::wait(session, &app, &setup_command(&app.host, &[]))?;
         show(session, &app, &found)?;
-        let next = wire(session, &arguments, &app, &found)?;
+        let next = set_git_up(session, &arguments, &app, &found)?;
         say_next(session, next);
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     };
     announce(session, &app)?;
     let installations = installations(session, &app, arguments.setup_git)?;
-    let next = wire(session, &arguments, &app, &installations)?;
+    let next = set_git_up(session, &arguments, &app, &installations)?;
     // Behind all that can fail: the file may be needed to do it again.
     if let Some(source) = source
         && (arguments.delete_pem || (asks && wizard::may_delete(&source, arguments.store())?))
@@ -61,7 +61,7 @@ fn say_next(session: &Session<'_>, next: Option<String>) {
 }
 
 /// Makes git use the App where it is installed, if that is wanted, or returns the command for it.
-fn wire(
+fn set_git_up(
     session: &Session<'_>,
     arguments: &arguments::Login,
     app: &AppStatus,

@@ -140,7 +140,7 @@ fn print(
         }
     }
     line("config", &session.config.to_string_lossy())?;
-    for text in wired() {
+    for text in asked_about() {
         line("git", &text)?;
     }
     if let Some(status) = status {
@@ -155,7 +155,7 @@ fn print(
 }
 
 /// What git asks us for, one line per file.
-fn wired() -> Vec<String> {
+fn asked_about() -> Vec<String> {
     let sections = match git_config::effective_sections(credential_section::is_ours) {
         Ok(sections) => sections,
         Err(error) => return vec![error.message],
