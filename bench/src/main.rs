@@ -1,7 +1,7 @@
-//! Measures helper and agent within one run: against what they replace, against the least that is possible, and against the budgets.
+//! Measures helper and agent within one run: against what they replace, against the least possible, and against the budgets.
 //!
 //! `cargo run --release --locked -p ghapp-bench`. Everything happens on this machine, with the simulator for GitHub. It measures on
-//! Linux only: what a process occupies is read from `/proc`, and the least that is possible is a C program with its system calls.
+//! Linux only: what a process occupies is read from `/proc`, and the least possible is a C program with its system calls.
 
 #[cfg(target_os = "linux")]
 mod measuring;

@@ -51,7 +51,7 @@ pub(super) fn main() -> Result<()> {
     ensure!(arguments.rounds >= 100, "less than 100 rounds say nothing");
     eprintln!("building ...");
     let programs = Programs::build()?;
-    // Its agent answers from its cache what does not say otherwise.
+    // Its agent answers from its cache, unless a measurement says otherwise.
     let warm = Desk::ready();
     let mut report = Report { circumstances: circumstances(&programs)?, ..Report::default() };
 

@@ -1,4 +1,4 @@
-//! How many one-shot connections the agent answers, and how fast, against an echo server that does nothing else.
+//! How many one-shot connections the agent answers, and how fast, against a mere echo server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -44,7 +44,7 @@ pub(crate) fn measure(programs: &Programs, desk: &Desk, report: &mut Report) -> 
     for clients in CLIENTS {
         let (mut ours, mut theirs, mut latencies) = (Vec::new(), Vec::new(), Vec::new());
         for pair in 0..=PAIRS {
-            // In turns, and the first pair only warms up.
+            // They take turns, and the first pair only warms up.
             let block = |place: &Path| block(place, &question, clients);
             let (agent, echo) = if pair % 2 == 0 {
                 let agent = block(&agent)?;
@@ -69,7 +69,7 @@ pub(crate) fn measure(programs: &Programs, desk: &Desk, report: &mut Report) -> 
     Ok(())
 }
 
-/// Asks [`BLOCK`] times, each on a connection of its own, by so many threads.
+/// Asks [`BLOCK`] times, each on a connection of its own, with so many threads.
 fn block(place: &Path, question: &[u8], clients: usize) -> Result<Block> {
     let barrier = Barrier::new(clients + 1);
     let each = BLOCK / clients;
@@ -142,7 +142,7 @@ impl Echo {
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        // It has nothing to finish.
+        // It has no work to finish.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

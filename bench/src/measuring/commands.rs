@@ -1,4 +1,4 @@
-//! Commands from start to end: the helper alone, and the git commands that run it.
+//! Commands from start to exit: the helper alone, and the git commands that run it.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -19,10 +19,10 @@ const ANSWERED: Option<&str> = Some("password=");
 const FEWER: usize = 5;
 /// What a warm `get` may take on any machine, in microseconds.
 const WARM: f64 = 5_000.0;
-/// What an agent that never answers may cost, in seconds: the helper's deadline of 20, its start and its end.
+/// What an agent that never answers may cost, in seconds: the helper's deadline of 20, its start and its exit.
 const GIVES_UP: f64 = 20.1;
 
-/// Warm `get`, from start to end.
+/// Warm `get`, from start to exit.
 pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mut Report) -> Result<()> {
     let (question, cached) = (question(desk)?, cached(programs, desk)?);
     let ours = |program: &Path| {
@@ -59,8 +59,8 @@ pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mu
     give_up(programs, desk, report)
 }
 
-/// How long an agent that never answers keeps git, from the helper's start to its end. The tests have no upper limit for it but a
-/// generous one.
+/// How long an agent that never answers keeps git, from the helper's start to its exit. The tests have only a generous
+/// upper limit for it.
 fn give_up(programs: &Programs, desk: &Desk, report: &mut Report) -> Result<()> {
     let socket = desk.path("silent.sock");
     let _silent = UnixListener::bind(&socket)?;
@@ -76,13 +76,13 @@ fn give_up(programs: &Programs, desk: &Desk, report: &mut Report) -> Result<()> 
     Ok(())
 }
 
-/// `git credential fill`, and `git ls-remote` over TLS, through us, through others and without anybody.
+/// `git credential fill`, and `git ls-remote` over TLS, through us, through other helpers and without one.
 pub(crate) fn git(programs: &Programs, desk: &Desk, count: usize, report: &mut Report) -> Result<()> {
     let (question, cached) = (question(desk)?, cached(programs, desk)?);
     let fill = |helper: &Path| {
         let mut command = desk.command("git");
         let helper = format!("credential.helper={}", helper.display());
-        // `setup-git` wrote a section for the host; an empty value in the command's own configuration comes behind and clears it.
+        // `setup-git` wrote a section for the host; an empty value in the command's own configuration comes later and clears it.
         command.args(["-c", "credential.helper=", "-c", &helper, "-c", "credential.useHttpPath=true"]);
         command.args(["credential", "fill"]).env("GHAPP_SOCKET", desk.endpoint().path());
         command
@@ -150,7 +150,7 @@ fn ls_remote(programs: &Programs, desk: &Desk, count: usize, report: &mut Report
     Ok(())
 }
 
-/// What git asks us; the token for it is in the agent's cache from now on.
+/// The question that git asks us; its token is in the agent's cache from now on.
 fn question(desk: &Desk) -> Result<PathBuf> {
     desk.token("acme/web");
     let path = desk.path("question");
@@ -165,7 +165,7 @@ fn cached(programs: &Programs, desk: &Desk) -> Result<PathBuf> {
     let asked = format!("protocol=https\nhost={host}\npath=acme/web.git\n");
     fs::write(&question, format!("{asked}\n"))?;
     let mut command = desk.command(&programs.cache);
-    // For as long as the slowest run takes; the daemon ends when its socket's directory is gone.
+    // For as long as the slowest run takes; the daemon exits when its socket's directory is gone.
     let outcome = process::run(command.args(["--timeout", "3600", "store"]), format!("{asked}{answer}\n").as_bytes());
     outcome.status.success().then_some(question).context("git-credential-cache keeps nothing")
 }

@@ -1,4 +1,4 @@
-//! Cold questions: how many calls they make, and how much time beside GitHub's own.
+//! Cold questions: how many calls they make, and how much time they take beside GitHub's own.
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -14,9 +14,9 @@ use ghapp_tests::github::{AccountKind, Endpoint, Fault, Selection};
 use super::answering::exchange;
 use super::report::{Budget, Report, Row};
 
-/// Repositories, and owners, that are asked for.
+/// Repositories, and owners, of the questions.
 const EACH: usize = 50;
-/// How long each call to the API takes in a part of the measurements; what is above that is ours, and the simulator's own work.
+/// How long each call to the API takes in a part of the measurements; the rest is our time and the simulator's.
 const DELAY: Duration = Duration::from_millis(20);
 /// Questions for one repository at the same time.
 const BURST: usize = 1000;
@@ -66,7 +66,7 @@ fn timed(desk: &Desk, repository: &str) -> Result<f64> {
     Ok(elapsed.as_secs_f64() * 1e3)
 }
 
-/// Everybody asks for the same at once.
+/// All clients ask for the same at once.
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
 fn burst(report: &mut Report) -> Result<()> {
     let desk = Desk::ready();

@@ -12,15 +12,15 @@ use ghapp_tests::Desk;
 use super::programs::Programs;
 use super::report::{Budget, Report, Row};
 
-/// Tokens that the agent keeps at most.
+/// The most tokens that the agent keeps.
 const TOKENS: usize = 10_000;
-/// So many that there are that many pairs of them.
+/// Repositories, enough for that many pairs.
 const REPOSITORIES: usize = 142;
 /// Threads that ask for them.
 const CLIENTS: usize = 8;
-/// After that the agent has given back what minting took (its check every 5 s).
+/// By then the agent has freed the memory that minting took (it checks every 5 s).
 const AT_REST: Duration = Duration::from_secs(11);
-/// How often the agent is started to measure how long that takes.
+/// How often the agent is started, to measure how long that takes.
 const STARTS: usize = 20;
 
 #[expect(clippy::cast_precision_loss, reason = "sizes in bytes are far below 2^52")]
@@ -50,7 +50,7 @@ pub(crate) fn measure(programs: &Programs, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Lets the agent do what it does when nobody asks.
+/// Lets the agent do its idle work.
 #[expect(clippy::disallowed_methods, reason = "time has to pass, and nothing says when it has")]
 fn rest() {
     std::thread::sleep(AT_REST);
@@ -77,7 +77,7 @@ fn start(programs: &Programs, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Has so many tokens minted, each for another pair of repositories.
+/// Mints so many tokens, each for another pair of repositories.
 fn mint(desk: &Desk, count: usize) -> Result<()> {
     let names: Vec<String> = (0..REPOSITORIES).map(|number| format!("r{number}")).collect();
     for name in &names {

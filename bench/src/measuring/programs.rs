@@ -1,4 +1,4 @@
-//! What is measured: our programs as they are shipped, git's own helper, and the least that is possible, in C.
+//! What is measured: our programs as they are shipped, git's own helper, and the least possible, in C.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds what has to be built.
+    /// Builds our programs and those in C.
     pub(crate) fn build() -> Result<Programs> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -74,7 +74,7 @@ impl Programs {
     }
 }
 
-/// Where a program is, if it is anywhere.
+/// Where a program is, if it is installed.
 fn found(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())

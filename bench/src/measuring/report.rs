@@ -1,4 +1,4 @@
-//! What came out, as a table against the budgets and as JSON.
+//! The results, as a table against the budgets and as JSON.
 
 use std::fmt::Write;
 
@@ -9,12 +9,12 @@ use super::statistics::{Estimate, Summary};
 /// All rows, in the order of measuring.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    /// When, where and with what.
+    /// When, where and with which programs.
     pub(crate) circumstances: Vec<(&'static str, String)>,
     pub(crate) rows: Vec<Row>,
 }
 
-/// One measurement, and what it should be.
+/// One measurement, and its budget.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) what: String,
@@ -23,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) summary: Option<Summary>,
-    /// With what it was paired.
+    /// The measurement that it was paired with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) against: Option<Against>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(crate) struct Row {
     pub(crate) holds: Option<bool>,
 }
 
-/// What something was compared with in the same rounds.
+/// The measurement of the same rounds that another was compared with.
 #[derive(Debug, Serialize)]
 pub(crate) struct Against {
     pub(crate) name: &'static str,
@@ -76,7 +76,7 @@ impl Row {
         Row { what: what.into(), value, unit, summary: None, against: None, budget: None, holds: None }
     }
 
-    /// The same, compared with what was measured in the same rounds.
+    /// The same, compared with a sample of the same rounds.
     #[must_use]
     pub(crate) fn against(mut self, name: &'static str, values: &[f64], others: &[f64]) -> Row {
         self.against = Some(Against {
@@ -138,7 +138,7 @@ impl Report {
     }
 }
 
-/// With as many decimals as mean something.
+/// With as many decimals as are significant.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 100.0 {
         format!("{value:.0}")

@@ -1,7 +1,7 @@
-//! Interleaved measurement: in each round every contender runs once, in another order each time, so that whatever else the machine
-//! does meets all of them alike.
+//! Interleaved measurement: in each round every contender runs once, in another order each time, so that other work of the machine
+//! meets all of them alike.
 //!
-//! A small process of its own starts them. From one with a simulator and its memory in it a start costs several times as much.
+//! A small process of its own starts them. From a process with a simulator in its memory a start costs several times as much.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,13 +17,13 @@ const WARM_UP: usize = 20;
 /// The hidden argument of the process that measures.
 pub(crate) const MEASURE: &str = "measure";
 
-/// A command whose time from start to end is measured.
+/// A command whose time from start to exit is measured.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) command: Command,
     /// What it reads.
     pub(crate) input: PathBuf,
-    /// A line that it has to print, so that nobody is quick because he fails.
+    /// A line that it has to print, so that no command is quick because it fails.
     pub(crate) prints: Option<&'static str>,
 }
 
@@ -49,7 +49,7 @@ impl Planned {
     fn of(contender: &Contender) -> Result<Planned> {
         let Contender { name, command, input, prints } = contender;
         let text = |text: &std::ffi::OsStr| text.to_str().map(str::to_owned).context("it is no UTF-8");
-        // What is removed was never there: sandboxes begin with nothing.
+        // Removed variables are left out: sandboxes begin without any.
         let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         Ok(Planned {
             name: (*name).to_owned(),
@@ -70,7 +70,7 @@ impl Planned {
     }
 }
 
-/// Runs all contenders `count` times. The microseconds of each, in the order of the rounds.
+/// Runs all contenders `count` times. Returns the microseconds of each, in the order of the rounds.
 pub(crate) fn run(contenders: &[Contender], count: usize) -> Result<Vec<Vec<f64>>> {
     let plan = Plan { count, commands: contenders.iter().map(Planned::of).collect::<Result<_>>()? };
     let mut measuring = Command::new(std::env::current_exe()?)
@@ -117,7 +117,7 @@ fn once(planned: &Planned, command: &mut Command) -> Result<f64> {
     Ok(elapsed.as_secs_f64() * 1e6)
 }
 
-/// Runs it once and looks at what it says.
+/// Runs it once and checks what it prints.
 fn prove(planned: &Planned, command: &mut Command) -> Result<()> {
     let stdin = File::open(&planned.input)?;
     let output = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).output()?;

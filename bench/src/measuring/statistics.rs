@@ -1,10 +1,10 @@
-//! Medians, percentiles and how sure we are of them. Knows nothing of what was measured.
+//! Medians, percentiles and how sure we are of them. It does not know what was measured.
 
 use serde::Serialize;
 
 /// How often a sample is drawn again to see how much its median depends on chance.
 const RESAMPLES: usize = 1000;
-/// So that the same measurements give the same interval.
+/// Fixed, so that the same measurements give the same interval.
 const SEED: u64 = 7;
 
 /// A sample, in the unit it was measured in.
@@ -37,7 +37,7 @@ impl Summary {
 pub(crate) struct Estimate {
     /// The median.
     pub(crate) median: f64,
-    /// Where it would be found in 95 of 100 repetitions: from here
+    /// Where it would lie in 95 of 100 repetitions: from here
     pub(crate) low: f64,
     /// to here.
     pub(crate) high: f64,
@@ -58,7 +58,7 @@ impl Estimate {
         Estimate { median, low: quantile(&medians, 0.025), high: quantile(&medians, 0.975) }
     }
 
-    /// Of the quotients of pairs that were measured one right after the other, which what else the machine does changes alike.
+    /// Of the quotients of pairs. A pair is measured back to back, so other work of the machine changes both alike.
     pub(crate) fn of_ratios(values: &[f64], others: &[f64]) -> Estimate {
         let ratios: Vec<f64> = values.iter().zip(others).map(|(value, other)| value / other).collect();
         Estimate::of(&ratios)
