@@ -1,4 +1,4 @@
-//! Fuzzes what `targets::attributes` says, in the protocol's tests.
+//! Fuzzes `targets::attributes` of the protocol's tests.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Fuzzes what `targets::frame` says, in the protocol's tests.
+//! Fuzzes `targets::frame` of the protocol's tests.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Fuzzes what `targets::messages` says, in the protocol's tests.
+//! Fuzzes `targets::messages` of the protocol's tests.
 
 #![no_main]
 

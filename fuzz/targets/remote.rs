@@ -1,4 +1,4 @@
-//! Fuzzes what `targets::remote` says, in the protocol's tests.
+//! Fuzzes `targets::remote` of the protocol's tests.
 
 #![no_main]
 
