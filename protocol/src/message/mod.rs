@@ -5,9 +5,9 @@
 //! [`Call::Status`] and [`Call::Stop`] are frozen. Times are seconds since 1970, UTC.
 
 mod call;
+mod exposed_call;
 mod exposure;
 mod git;
-mod guest_call;
 mod key;
 mod reply;
 mod request;
@@ -17,9 +17,9 @@ pub use call::{
     CreateApp, Erase, Examine, Get, IdentityCall, InstallationsCall, LeaseId, Lock, Login, Logout, RepositoriesCall,
     Revoke, Stop, TokenCall, Unlock, Which,
 };
+pub use exposed_call::ExposedCall;
 pub use exposure::{Expose, ExposureStatus, Label, Unexpose, Unexposed};
 pub use git::{GitCall, GitReply, GitRequest, GitResponse};
-pub use guest_call::ExposedCall;
 pub use key::{AddKey, AddedKey, KeyStatus, KeysCall, RemoveKey, RemovedKey};
 pub use reply::{
     AppStatus, Examined, Identity, InstallationStatus, Lease, LeaseStatus, Locked, LoggedOut, RepositoryStatus,
