@@ -1,11 +1,11 @@
-//! Whether anybody needs the agent: for one that is to end when it is unused (`idle_exit`).
+//! Whether the agent is needed: one that is unused can exit by itself (`idle_exit`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::shared::Shared;
 
-/// Who is being served, and when the last one was.
+/// How many clients are being served, and when the last one was.
 pub(in crate::broker) struct Activity {
     shared: Arc<Shared>,
     serving: Mutex<Serving>,
@@ -13,11 +13,11 @@ pub(in crate::broker) struct Activity {
 
 struct Serving {
     clients: usize,
-    /// On the boot clock: sleep counts as time in which nobody asked.
+    /// On the boot clock: sleep counts as time without a question.
     last: Duration,
 }
 
-/// A client that is being served; until it is dropped the agent is in use. Then the client has its answer, and what was decided
+/// A client that is being served: the agent is in use until this is dropped. By then the client has its answer, and what was decided
 /// goes into the audit log.
 pub(crate) struct InUse<'a>(&'a Activity);
 
@@ -38,7 +38,7 @@ impl Activity {
     }
 
     fn serving(&self) -> MutexGuard<'_, Serving> {
-        // Two numbers are whole even if a thread panicked with the lock in its hand.
+        // Two numbers are whole even if a thread panicked while it held the lock.
         self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -48,7 +48,7 @@ impl Activity {
         InUse(self)
     }
 
-    /// Whether the agent is to go on, after so long without a question as the configuration says.
+    /// Whether the agent is to go on, after as long without a question as the configuration says.
     pub(in crate::broker) fn need(&self) -> Need {
         let Some(limit) = self.shared.current_config().agent.idle_exit else { return Need::Used };
         let is_used = {
@@ -64,15 +64,15 @@ impl Activity {
     }
 }
 
-/// Who needs the agent.
+/// Whether the agent is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Somebody asks, or asked a while ago, or it is never to end by itself.
+    /// It serves a client, or did a while ago, or is never to exit by itself.
     Used,
-    /// Nobody asks, but something would end with it. A key in its memory is nowhere else, or somebody would have to give its passphrase
-    /// again. A lock would be undone in silence by the next agent. And exposed sockets were wanted for a time.
+    /// No client asks, but something would be lost with it. A key in its memory is nowhere else, or needs its passphrase again. A lock
+    /// would be undone in silence by the next agent. And exposed sockets were wanted for a time.
     Keeps,
-    /// It can end.
+    /// It can exit.
     Nobody,
 }
 

@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::model::{App, StoreKind, TokenScope};
 
 impl State {
-    /// Whether a token of an App may be kept or handed out at this moment. Asked in the critical section in which that is done, behind
-    /// the last await: the agent may have been locked meanwhile, the App removed, or the exposed socket closed that the token is for.
+    /// Whether a token of an App may be kept or handed out now. Asked in the critical section in which that is done, after the last
+    /// await: meanwhile the agent may have been locked, the App removed, or the token's exposed socket closed.
     pub(in crate::broker) fn admits(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
         self.locking.open()?;
         let is_open = scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id));
@@ -48,7 +48,7 @@ impl Shared {
             (state.locking.is_locked(), state.locking.is_unused(state.config.current().agent.lock_after, now))
         };
         if is_locked {
-            // What was under way has used new connections since then.
+            // Calls that were under way have used new connections since the lock.
             self.github.reconnect();
         } else if is_due {
             self.lock_because("unused");
@@ -64,15 +64,15 @@ impl Shared {
         self.write(entry);
     }
 
-    /// Lets go of everything secret; of the tokens only if they are not about to be killed. Returns the configuration, which knows
-    /// their Apps, and the Apps that have no key any more.
+    /// Lets go of everything secret, but keeps the tokens if they are about to be revoked. Returns the configuration, which knows
+    /// their Apps, and the Apps that have lost their keys.
     pub(in crate::broker) fn close(&self, forget_tokens: bool) -> (Arc<Config>, Vec<String>) {
         let config = {
             let mut state = self.state();
             state.lock(forget_tokens);
             Arc::clone(state.config.current())
         };
-        // After the flag: a login that saves a key behind this looks at the flag and takes it back.
+        // After the flag is set: a login that saves a key later sees the flag and takes the key back.
         let in_memory = |app: &&App| app.store == StoreKind::Memory;
         let remembered = |app: &&App| app.key_places().any(|place| self.stores.remembers(&place.id));
         let login_needed = config.apps.iter().filter(in_memory).filter(remembered);

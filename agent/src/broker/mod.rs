@@ -4,16 +4,16 @@
 //! call as the App. `gate` is asked before a token is kept or handed out, `explain` makes a cause of every failure, and `record`
 //! writes down what happened.
 //!
-//! Floors, from the ground; `tests/floors.rs` checks them, calls of methods included:
+//! Floors, the ground at the bottom; `tests/floors.rs` checks them, calls of methods included:
 //!
 //! ```text
 //! apps                           which Apps there are, and their keys
-//! git   telling   lock           tokens for who asks; what is known; letting go and coming back
+//! git   telling   lock           tokens for clients; what is known; lock, unlock and revoke
 //! mod (Broker)                   holds the parts below
 //! tokens                         lease, mint, narrow, prove, refresh, revoke
 //! app_api                        one call as the App: keys, JWT, clock, patience
 //! gate                           the one check, and the lock
-//! record   activity              the line about each decision; whether anybody needs the agent
+//! record   activity              the line about each decision; whether the agent is needed
 //! shared   state   explain       edges and state; causes and next steps
 //! ```
 
@@ -58,7 +58,7 @@ pub(crate) struct Broker {
     app_api: Arc<AppApi>,
     tokens: Arc<Tokens>,
     activity: Activity,
-    /// Whose turn it is to change which Apps there are.
+    /// The turn to change which Apps there are, or to unlock.
     turns: Semaphore,
     /// Lists of repositories that are being read.
     listings: SingleFlight<(AppName, InstallationId), Result<Reached, WireError>>,
@@ -68,7 +68,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Reads the configuration and opens the audit log. A broken configuration is not fatal: the agent says what is wrong
-    /// with it to everybody who asks, and serves as soon as it is mended and reloaded.
+    /// with it to every client that asks, and serves as soon as it is mended and reloaded.
     pub(crate) fn new(config_file: PathBuf, stores: KeyStores, audit: Audit, clock: Arc<dyn Clock>) -> Self {
         let shared = Arc::new(Shared::new(config_file, stores, audit, clock));
         let app_api = Arc::new(AppApi::new(Arc::clone(&shared)));
@@ -88,7 +88,7 @@ impl Broker {
         self.activity.in_use()
     }
 
-    /// Whether the agent is to go on, after so long without a question as the configuration says.
+    /// Whether the agent is to go on, after as long without a question as the configuration says.
     pub(crate) fn need(&self) -> Need {
         self.activity.need()
     }
@@ -98,7 +98,7 @@ impl Broker {
         self.shared.lock_if_unused();
     }
 
-    /// Replaces tokens in use ahead of their end, for as long as the agent runs.
+    /// Replaces tokens in use before they expire, for as long as the agent runs.
     pub(crate) fn keep_fresh(&self) -> impl Future<Output = ()> + use<> {
         Arc::clone(&self.tokens).keep_fresh()
     }
@@ -108,19 +108,19 @@ impl Broker {
         self.shared.state().live.minted()
     }
 
-    /// Whether tokens are to be killed when the agent stops.
+    /// Whether tokens are to be revoked when the agent stops.
     pub(crate) fn revokes_on_stop(&self) -> bool {
         self.shared.current_config().agent.revoke_on_stop
     }
 
-    /// Whether it is to lock when the screen is locked. Read when the agent starts.
+    /// Whether the agent is to lock when the screen is locked. Read when it starts.
     #[cfg(target_os = "linux")]
     pub(crate) fn locks_with_screen(&self) -> bool {
         self.shared.current_config().agent.lock_with_screen
     }
 
-    /// Waits until no other login, logout or unlock is under way. Each has several steps with waiting between them, and would otherwise
-    /// undo what the other does.
+    /// Waits until no other login, logout or unlock is under way. Each has several steps and waits between them, so that two at once
+    /// would undo each other's work.
     async fn turn(&self) -> SemaphorePermit<'_> {
         self.turns.acquire().await.expect("the semaphore is never closed")
     }

@@ -11,7 +11,7 @@ use crate::model::Caller;
 /// The outcome of a question that was answered from the cache.
 pub(in crate::broker) const HIT: &str = "hit";
 
-/// A line that is being written. What becomes known on the way goes into its record.
+/// A line that is being written. Its record takes what becomes known on the way.
 pub(in crate::broker) struct Entry {
     pub(in crate::broker) record: Record,
     started: Moment,
@@ -25,7 +25,7 @@ impl Entry {
 }
 
 impl Shared {
-    /// Begins a line about what somebody asks.
+    /// Begins a line about what a client asks.
     pub(in crate::broker) fn entry(&self, call: &'static str, caller: &Caller) -> Entry {
         let started = self.now();
         let record = Record {
@@ -43,7 +43,7 @@ impl Shared {
         self.entry(call, &Caller::default())
     }
 
-    /// Writes down how a question ended: what the record says of its outcome, else what the answer is.
+    /// Writes down how a question ended: the outcome that the record has, else what the answer is.
     pub(in crate::broker) fn finish(&self, mut entry: Entry, reply: &Reply) {
         if entry.record.outcome.is_empty() {
             entry.record.outcome = match reply {

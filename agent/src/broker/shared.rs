@@ -23,15 +23,15 @@ pub(in crate::broker) struct Shared {
 }
 
 impl Shared {
-    /// Reads the configuration. A broken one is not fatal: whoever asks is told what is wrong with it.
+    /// Reads the configuration. A broken one is not fatal: clients are told what is wrong with it.
     pub(in crate::broker) fn new(config_file: PathBuf, stores: KeyStores, audit: Audit, clock: Arc<dyn Clock>) -> Self {
         let config = config::load(&config_file).map_err(|error| error.to_string());
         let state = Mutex::new(State::new(config, clock.now()));
         Self { github: GitHub::default(), stores, audit, config_file, clock, state }
     }
 
-    /// What changes, for moments only: the guard is never held across an await, nor while something else that needs it is called. In a
-    /// larger expression it lives until the end of the statement, so a call that needs it gets a statement of its own.
+    /// What changes. The guard is held for moments only, never across an await, nor during a call that needs it as well. In a larger
+    /// expression it lives until the end of the statement, so such a call gets a statement of its own.
     pub(in crate::broker) fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic half-way runs with the lock held; a poisoned state is a whole state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -23,8 +23,8 @@ pub(in crate::broker) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T
 impl AppApi {
     /// Makes a call that needs an app JWT. The outer error is ours (no key, no patience); the inner one is GitHub's last word.
     ///
-    /// When GitHub refuses the key, or its store does not have it, the App's others are tried once each. The one that is accepted signs
-    /// from then on.
+    /// If GitHub refuses the key, or its store does not have it, the App's other keys are tried once each. The one that is accepted
+    /// signs from then on.
     pub(in crate::broker) async fn call<'a, T>(
         self: &'a Arc<Self>,
         app: &'a App,
@@ -33,7 +33,7 @@ impl AppApi {
         let order = self.order(app);
         let outcome = self.try_keys(app, &order, &call).await;
         if matches!(outcome, Err(_) | Ok(Err(GitHubError::KeyRefused))) {
-            // Somebody may have changed the App's keys meanwhile: the ones that it has now get one round.
+            // The App's keys may have been changed meanwhile: those that it has now get one round.
             let now = self.order(app);
             if now != order {
                 return self.try_keys(app, &now, &call).await;
@@ -80,9 +80,9 @@ impl AppApi {
                     }
                     failed.push((key, Failure::Missing));
                 }
-                // It is not to be had; that another one was refused says more.
+                // This key cannot be had; the refusal of another one says more.
                 Err(error) if verdict.is_ok() => info!(app = %app.name, %key, %error, "the next key cannot sign"),
-                // Whether it is there is not known, and so nobody takes its place.
+                // It is not known whether this key is there, so no other takes its place.
                 Err(error) => return Err(error),
             }
         }
@@ -94,7 +94,7 @@ impl AppApi {
         let news: Vec<_> = {
             let mut state = self.shared.state();
             state.signing.accept(&app.name, accepted);
-            // A key that was removed while it was tried concerns no one any more.
+            // A key that was removed while it was tried is no news any more.
             let config = Arc::clone(state.config.current());
             let is_kept = |key: &Fingerprint| config.app(&app.name).is_some_and(|now| now.keys().any(|it| it == key));
             let mut is_news = |key: &Fingerprint, why| is_kept(key) && state.signing.fail(&app.name, key, why);
@@ -140,7 +140,7 @@ impl AppApi {
             }
             let outcome = call(&self.shared.github, self.jwt(app, key).await?).await;
             match &outcome {
-                // The clock is wrong: once, and only if GitHub told the time. A second refusal is final.
+                // The clock is wrong: try once more, and only if GitHub told the time. A second refusal is final.
                 Err(GitHubError::Clock { server_time: Some(server_time) }) if !corrected => {
                     corrected = true;
                     self.learn_time(app, *server_time);
@@ -168,7 +168,7 @@ fn is_accepted<T>(outcome: &Result<T, GitHubError>) -> bool {
     outcome.as_ref().err().is_none_or(GitHubError::is_behind_the_key)
 }
 
-/// Makes a call of a future.
+/// Makes a future a call under way.
 pub(in crate::broker) fn pending<'a, T>(
     call: impl Future<Output = Result<T, GitHubError>> + Send + 'a,
 ) -> Pending<'a, T> {

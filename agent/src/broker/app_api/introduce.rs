@@ -1,4 +1,4 @@
-//! A key that is in no store yet is shown to GitHub: whose is it?
+//! Showing GitHub a key that is in no store yet: which App's is it?
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 
@@ -9,7 +9,7 @@ use crate::model::{App, PrivateKey};
 use crate::signer;
 
 impl AppApi {
-    /// Asks GitHub who the key belongs to. Returns also GitHub's clock minus ours, in seconds, if GitHub refused ours.
+    /// Asks GitHub which App the key belongs to. Also returns GitHub's clock minus ours, in seconds, if GitHub refused ours.
     pub(in crate::broker) async fn introduce(&self, app: &App, key: &PrivateKey) -> Result<(AppInfo, i64), WireError> {
         let mut skew = 0;
         loop {

@@ -18,15 +18,15 @@ pub(in crate::broker) type Stored = Result<(), StoreError>;
 /// GitHub's word about a key, or why it could not be asked.
 pub(in crate::broker) type Proof = Result<(), WireError>;
 
-/// The keys of an App with GitHub's word about each, and which of them signs behind that.
+/// The keys of an App with GitHub's word about each, and which of them signs from then on.
 pub(in crate::broker) struct ProvedKeys {
     pub(in crate::broker) proofs: Vec<(Fingerprint, Proof)>,
     pub(in crate::broker) signing: Option<Fingerprint>,
 }
 
 impl AppApi {
-    /// The keys of an App, each with how its store has it as far as that is known, in the order in which a call would come to them:
-    /// those that are known to be gone come last. `keyring` is how the keyring is.
+    /// The keys of an App, each with how its store has it as far as that is known, in the order in which a call would try them: those
+    /// that are known to be gone come last. `keyring` is the state of the keyring.
     pub(in crate::broker) async fn found_keys(&self, app: &App, keyring: &Stored) -> Vec<(Fingerprint, Stored)> {
         let order = self.shared.state().signing.order(app);
         let mut found = Vec::new();
@@ -59,7 +59,7 @@ impl AppApi {
         ProvedKeys { proofs, signing }
     }
 
-    /// Shows GitHub one key. It is read for that: a JWT at hand would hide that it has gone from its store since.
+    /// Shows GitHub one key, read anew: a JWT at hand would hide that the key has gone from its store since.
     async fn prove_key(self: &Arc<Self>, app: &App, key: &Fingerprint) -> Proof {
         self.sign(app, key).await?;
         let outcome =

@@ -1,4 +1,4 @@
-//! GitHub's API as the App: one call with the key that signs, the JWT at hand, the right clock, and patience.
+//! GitHub's API as the App: each call with the key that signs, the JWT at hand, the right clock, and patience.
 
 mod call;
 mod introduce;

@@ -1,4 +1,4 @@
-//! An app JWT: the one at hand, or signed with a key that is read for it and let go of again.
+//! An app JWT: the one at hand, or a new one, signed with a key that is read for it and dropped again.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::keystore::Found;
 use crate::model::{App, AppJwt, Fingerprint};
 use crate::signer;
 
-/// A JWT with less life than this is not used: the call it is for may take its time.
+/// A JWT with less life than this, in seconds, is not used: the call that it is for may take its time.
 const JWT_MARGIN: i64 = 120;
 
 impl AppApi {
@@ -23,7 +23,7 @@ impl AppApi {
         state.signing.order(state.config.app(&app.name).filter(same).unwrap_or(app))
     }
 
-    /// An app JWT of that key: the one at hand, or signed once for all who ask.
+    /// An app JWT of that key: the one at hand, or one that is signed once for all questions that wait.
     pub(super) async fn jwt(self: &Arc<Self>, app: &App, key: &Fingerprint) -> Result<AppJwt, WireError> {
         let server_now = self.server_now(app);
         let which = (app.name.clone(), key.clone());
@@ -41,7 +41,7 @@ impl AppApi {
         outcome.unwrap_or_else(|| Err(panicked()))
     }
 
-    /// Reads the key, signs, and lets go of the key.
+    /// Reads the key, signs, and drops the key.
     pub(in crate::broker) async fn sign(&self, app: &App, fingerprint: &Fingerprint) -> Result<AppJwt, WireError> {
         let place = app.place_of(fingerprint);
         let key = match self.shared.stores.load(&place).await.map_err(|error| stores::explain(&error, app))? {
@@ -54,7 +54,7 @@ impl AppApi {
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
         let jwt = jwt.map_err(|_| explain::damaged_key(app))?;
         let mut state = self.shared.state();
-        state.locking.unlocked()?; // while the keyring was asked
+        state.locking.unlocked()?; // it may have been locked while the keyring was asked
         if state.config.has_key(app, fingerprint) {
             state.signing.keep_jwt((app.name.clone(), fingerprint.clone()), jwt.clone());
         }
@@ -70,7 +70,7 @@ impl AppApi {
         self.shared.state().signing.skew(&app.name)
     }
 
-    /// Remembers how far this machine's clock is from GitHub's, so that it costs one call and not one per call.
+    /// Remembers how far this machine's clock is from GitHub's, so that this costs one call and not one each time.
     pub(super) fn learn_time(&self, app: &App, server_time: i64) {
         let skew = server_time - self.shared.now().wall;
         warn!(app = %app.name, skew, "this machine's clock differs from GitHub's");

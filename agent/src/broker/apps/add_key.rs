@@ -1,4 +1,4 @@
-//! Giving an App one more key, so that one can be replaced by another while git goes on: proved with GitHub first, then all or nothing.
+//! Giving an App one more key, so that keys can be replaced while git goes on: proved with GitHub first, then all or nothing.
 
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{AddKey, AddedKey, KeyStatus, Reply};
@@ -20,7 +20,7 @@ use crate::signer;
 /// What `type` says of an organization in GitHub's JSON.
 const ORGANIZATION: &str = "Organization";
 
-/// Gives an App one more key, or puts one that it has into its store again; makes it the one that signs if that is wanted.
+/// Gives an App one more key, or puts one that it has into its store again. Makes it the key that signs if that is wanted.
 pub(crate) async fn add_key(broker: &Broker, call: AddKey, caller: &Caller) -> Reply {
     let mut entry = broker.shared.entry(if call.signs { "key_rotate" } else { "key_add" }, caller);
     entry.record.app = Some(call.app.clone());
@@ -48,7 +48,7 @@ async fn take_key(broker: &Broker, call: AddKey, record: &mut Record) -> Result<
     record.key = Some(fingerprint.to_string());
     has_room(app, &fingerprint)?; // said before GitHub is asked
     broker.shared.github.reconnect(); // a CA file may have been replaced since the last attempt
-    // The JWT says that it is this App's: with the key of another one GitHub refuses it.
+    // The JWT claims to be this App's: GitHub refuses it if the key belongs to another one.
     let (info, skew) = broker.app_api.introduce(&app.with_keys(vec![fingerprint.clone()]), &key).await?;
     let app = keep_key(broker, app, key, &fingerprint, call.signs, call.passphrase).await?;
     if skew != 0 {
@@ -57,7 +57,7 @@ async fn take_key(broker: &Broker, call: AddKey, record: &mut Record) -> Result<
     Ok(added(broker, &app, &fingerprint, &info))
 }
 
-/// Stores the key beside the others and writes the configuration. Returns the App as it is then.
+/// Stores the key beside the others and writes the configuration. Returns the App as it is afterwards.
 async fn keep_key(
     broker: &Broker,
     app: &App,
@@ -67,7 +67,7 @@ async fn keep_key(
     passphrase: Option<Secret>,
 ) -> Result<App, WireError> {
     let _turn = broker.turn().await;
-    // As the file is now: it may have another key of the App since, or another App under that name.
+    // The file as it is now: since then it may have got another key of the App, or another App under that name.
     let config = config::load(&broker.shared.config_file).map_err(|error| explain::config(&error.to_string()))?;
     let now = config.app(&app.name).filter(|now| now.place_of(fingerprint) == app.place_of(fingerprint));
     let app = now.ok_or_else(|| explain::unknown_app(app.name.as_str()))?;
@@ -84,8 +84,8 @@ async fn keep_key(
     Ok(state.config.app(&app.name).unwrap_or(app).clone())
 }
 
-/// Whether it is the passphrase of the App's other files, so that one passphrase opens them all. What is wrong counts as it does
-/// for `unlock`: this is no other way to guess.
+/// Checks that it is the passphrase of the App's other files, so that one passphrase opens them all. A wrong one counts as it does
+/// for `unlock`: this is no second way to guess.
 async fn check_against_others(broker: &Broker, app: &App, passphrase: &Secret) -> Result<(), WireError> {
     for place in app.key_places().filter(|place| place.store == StoreKind::EncryptedFile) {
         if let Some(until) = passphrases_closed_until(broker) {

@@ -1,4 +1,4 @@
-//! Adding an App that GitHub has just registered from a manifest. Its key comes from GitHub straight to here.
+//! Adding an App that GitHub has just registered from a manifest. Its key comes straight from GitHub.
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{CreateApp, Reply};
@@ -20,10 +20,10 @@ use crate::signer;
 /// Most Apps that may want the same nickname; the slugs of one host are all different.
 const MAX_NAMESAKES: usize = 100;
 
-/// Adds an App, or says whether that could be done.
+/// Adds an App; without a code, only says whether that could be done.
 ///
-/// GitHub gives the key away once, and keeps no copy. So everything that can be known to fail fails before it is asked, and
-/// what fails behind it says how the App gets another key.
+/// GitHub hands the key out once, and keeps no copy. So everything that can be known to fail fails before GitHub is asked, and an
+/// error after that says how the App gets another key.
 pub(crate) async fn create_app(broker: &Broker, call: CreateApp, caller: &Caller) -> Reply {
     let Some(code) = call.code.clone() else {
         return prepare(broker, &call).await.map_or_else(Reply::Error, |_| Reply::ReadyToCreate {});
@@ -53,7 +53,7 @@ async fn prepare(broker: &Broker, call: &CreateApp) -> Result<(App, Option<AppNa
     let app = at(&call.host, call.api_url.as_deref(), call.ca_file.as_deref(), &call.store)?;
     let chosen = call.name.as_deref().map(AppName::parse).transpose().map_err(|error| usage(&error))?;
     if let Some(other) = chosen.as_ref().and_then(|name| config.app(name)) {
-        return Err(explain_exists(other)); // a new App is none that is configured already
+        return Err(explain_exists(other)); // a new App cannot be one that is configured already
     }
     let placeholder = App { app_id: Some(1), ..app.clone() };
     let edit = config::add_app(&broker.shared.config_file, &placeholder);
@@ -77,8 +77,8 @@ async fn take_over(broker: &Broker, call: &CreateApp, code: &ManifestCode) -> Re
     Ok(app)
 }
 
-/// Fetches the App. GitHub's hiccups are worth another try: without the key the App is of no use. Should an answer have been lost,
-/// the next says that the code is used up.
+/// Fetches the App. GitHub's hiccups are worth another try: without the key the App is of no use. If an answer was lost, the next
+/// one says that the code is used up.
 async fn convert(broker: &Broker, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
     let mut attempts = 0;
     loop {
@@ -130,7 +130,7 @@ fn free_name(config: &Config, slug: &str) -> Result<AppName, WireError> {
     free.ok_or_else(|| usage(&format!("there are too many Apps called {slug}; choose a name with --name")))
 }
 
-/// Why GitHub gave no App for a code. Nothing has been made or stored.
+/// Why GitHub gave no App for a code. Nothing has been stored.
 fn refused(error: &GitHubError, app: &App) -> WireError {
     match error {
         GitHubError::NotFound => WireError::new(

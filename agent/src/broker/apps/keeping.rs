@@ -16,7 +16,7 @@ pub(crate) fn reload(broker: &Broker) -> Reply {
     match config::load(&broker.shared.config_file) {
         Ok(config) => {
             adopt(broker, config);
-            // Widened grants and new certificates are what people reload for.
+            // People reload for wider grants and new certificates.
             broker.shared.github.reconnect();
             broker.shared.state().ask_anew();
             info!("configuration read again");
@@ -26,14 +26,14 @@ pub(crate) fn reload(broker: &Broker) -> Reply {
     }
 }
 
-/// Makes a configuration the running one.
+/// Puts a configuration in force.
 pub(super) fn adopt(broker: &Broker, config: Config) {
     broker.shared.state().adopt(config);
     close_what_has_no_app(broker);
 }
 
-/// Saves a key, and then edits the configuration so that it is used; when that fails, the key is taken back. For who has the
-/// turn.
+/// Saves a key, and then edits the configuration so that it is used; if that fails, the key is taken back. The caller must hold
+/// the turn.
 pub(super) async fn save_with(
     broker: &Broker,
     edit: impl Fn() -> Result<config::Edit, config::EditError> + Send,
@@ -42,10 +42,10 @@ pub(super) async fn save_with(
     passphrase: Option<Secret>,
     explain_store: impl Fn(&StoreError) -> WireError + Send,
 ) -> Result<(), WireError> {
-    // Whatever can be known to fail fails before the keyring is asked.
+    // What can be known to fail fails before the keyring is asked.
     edit().and_then(|edit| edit.rehearse()).map_err(|error| explain::edit(&error))?;
     let saved = broker.shared.stores.save(place, key, passphrase).await.map_err(|error| explain_store(&error))?;
-    // A lock that came meanwhile has wiped the keys in memory before this one. The configuration is edited as the file is now:
+    // A lock that came meanwhile has wiped the keys in memory before this one was there. The edit is made to the file as it is now:
     // its owner may have written it while the keyring was asked.
     let written = || edit().and_then(config::Edit::write).map_err(|error| explain::edit(&error));
     match broker.shared.unlocked().and_then(|()| written()) {
@@ -60,7 +60,7 @@ pub(super) async fn save_with(
     Ok(())
 }
 
-/// Deletes an App's key, unless another App of the configuration has the same. False when there is none, or it is kept.
+/// Deletes an App's key, unless another App of the configuration has the same. `false` if there was none, or it was kept.
 pub(super) async fn delete_key(broker: &Broker, place: &KeyPlace) -> Result<bool, StoreError> {
     let config = broker.shared.current_config();
     let is_same = |other: KeyPlace| other.store == place.store && other.id == place.id;

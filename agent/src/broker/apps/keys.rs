@@ -14,9 +14,9 @@ use crate::failures::Failure;
 use crate::keystore::StoreError;
 use crate::model::{App, Caller, Fingerprint, StoreKind};
 
-/// What a key's state is called when GitHub refused it: the name of that error on the wire.
+/// The state of a key that GitHub refused: the name of that error on the wire.
 const REFUSED: &str = "key_refused";
-/// The same for one that its store does not have, where only a call that may prompt tells that.
+/// The same for a key that is not in its store, where only a call that may prompt can tell.
 const MISSING: &str = "key_missing";
 
 /// The keys of an App: as far as the agent knows, or with GitHub's word about each.
@@ -109,7 +109,7 @@ async fn drop_key(broker: &Broker, call: &RemoveKey, record: &mut Record) -> Res
     if app.keys().count() == 1 {
         return Err(explain::last_key(app));
     }
-    // The configuration first: whoever asks for a token meanwhile goes by it, and finds the next key there.
+    // The configuration first: a question for a token meanwhile goes by it, and finds the next key there.
     let without = config::change_keys(&broker.shared.config_file, &app.name, |keys| keys.retain(|other| other != key));
     let changed = without.and_then(config::Edit::write).map_err(|error| explain::edit(&error))?;
     adopt(broker, changed);
@@ -121,7 +121,7 @@ async fn drop_key(broker: &Broker, call: &RemoveKey, record: &mut Record) -> Res
     Ok(RemovedKey { app: app.name.to_string(), fingerprint: key.to_string(), signing: signing.to_string(), deleted })
 }
 
-/// The store did not let a key go: the App keeps it, so that it is not forgotten there. Returns why.
+/// The store did not delete a key: the App keeps it, so that it is not forgotten in there. Returns why.
 fn put_back(broker: &Broker, app: &App, key: &Fingerprint, at: usize, error: &StoreError) -> WireError {
     let with =
         config::change_keys(&broker.shared.config_file, &app.name, |keys| keys.insert(at.min(keys.len()), key.clone()));

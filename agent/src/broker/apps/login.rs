@@ -17,7 +17,7 @@ use crate::config::{self, Config};
 use crate::model::{ApiUrl, App, AppName, Caller, Fingerprint, PrivateKey, StoreKind};
 use crate::signer::{self, ImportError};
 
-/// Shortest passphrase of an encrypted file, in bytes. Each guess costs work; eight letters make it not worth it for most.
+/// Shortest passphrase of an encrypted file, in bytes. Each guess costs work; with eight letters guessing is rarely worth it.
 const MIN_PASSPHRASE: usize = 8;
 
 /// Adds an App: proves with `GET /app` that the key is the App's, keeps the key, writes the configuration. When a step
@@ -38,7 +38,7 @@ pub(crate) async fn login(broker: &Broker, login: Login, caller: &Caller) -> Rep
 }
 
 async fn add(broker: &Broker, mut login: Login) -> Result<App, WireError> {
-    broker.shared.config()?; // a broken file is said before GitHub is asked
+    broker.shared.config()?; // a broken file is reported before GitHub is asked
     broker.shared.needed();
     broker.shared.unlocked()?;
     let chosen_name = login.name.as_deref().map(AppName::parse).transpose();
@@ -69,7 +69,7 @@ async fn add(broker: &Broker, mut login: Login) -> Result<App, WireError> {
     Ok(app)
 }
 
-/// The key that the service manager handed over, and the App's name: the credential's is the App's.
+/// The key that the service manager handed over, and the App's name, which is that of the credential.
 fn credential(
     broker: &Broker,
     login: &Login,
@@ -109,7 +109,7 @@ pub(in crate::broker) async fn keep(
     let fingerprint = app.key.clone().ok_or_else(|| explain::no_key(app))?;
     let place = app.place_of(&fingerprint);
     if let Some(before) = &before {
-        // It replaces the key that signs; the others stay, if they are where they would be looked for.
+        // The new key replaces the one that signs; the others stay, if they are where they would be looked for.
         let stays = |key: &&Fingerprint| app.place_of(key) == before.place_of(key) && **key != fingerprint;
         app.more_keys = before.more_keys.iter().filter(stays).cloned().collect();
     }
@@ -120,7 +120,7 @@ pub(in crate::broker) async fn keep(
         state.known.forget_app(&app.name);
         state.signing.accept(&app.name, &fingerprint);
     }
-    // The key of an earlier login of the same App, or the same key in another store, would only lie around.
+    // The key of an earlier login of the same App, or the same key in another store, would only be left lying around.
     for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
         if let Err(error) = delete_key(broker, &old).await {
             warn!(app = %app.name, %error, "the old key could not be deleted");
@@ -129,7 +129,7 @@ pub(in crate::broker) async fn keep(
     Ok(())
 }
 
-/// The one credential that can be meant when the App's name was not said.
+/// The one credential that can be meant when the App's name was not given.
 fn only_credential(names: Vec<AppName>) -> Result<AppName, WireError> {
     match <[_; 1]>::try_from(names) {
         Ok([name]) => Ok(name),
@@ -145,7 +145,7 @@ fn only_credential(names: Vec<AppName>) -> Result<AppName, WireError> {
     }
 }
 
-/// Whether there is a passphrase if the store needs one, before anybody is asked anything.
+/// Checks that there is a passphrase if the store needs one, before GitHub or a store is asked.
 pub(in crate::broker) fn check_passphrase(passphrase: Option<&Secret>, store: StoreKind) -> Result<(), WireError> {
     match (passphrase, store) {
         (None, StoreKind::EncryptedFile) => Err(stores::no_passphrase()),
@@ -160,7 +160,7 @@ pub(in crate::broker) fn unusable(error: ImportError) -> WireError {
     WireError::new(ErrorCode::UnusableKey, error.to_string()).hint(error.hint())
 }
 
-/// Gives the App the name that was chosen, the one that it has already, or the one that GitHub calls it by. Returns the entry that
+/// Gives the App the name that was chosen, the name that it has already, or the one that GitHub calls it by. Returns the entry that
 /// it replaces.
 fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Option<App>, WireError> {
     let known = config.apps.iter().find(|other| same_app(other, app));
@@ -173,7 +173,7 @@ fn name(app: &mut App, config: &Config, chosen: Option<AppName>) -> Result<Optio
     match (config.app(&app.name), known) {
         (Some(before), _) if same_app(before, app) => Ok(Some(before.clone())),
         (Some(other), _) => Err(explain_exists(other)),
-        // Without a rule nobody could tell which of the two is meant.
+        // Without a rule it could not be told which of the two is meant.
         (None, Some(known)) => Err(explain_known(known, &app.name)),
         (None, None) => Ok(None),
     }
@@ -195,7 +195,7 @@ fn provisional(login: &Login) -> Result<App, WireError> {
     Ok(App { app_id: login.app_id, client_id: login.client_id.clone(), ..place })
 }
 
-/// Some App of a host, whose key goes to that store.
+/// An App of a host as far as its place is known: its key goes to that store.
 pub(in crate::broker) fn at(
     host: &Host,
     api_url: Option<&str>,
@@ -224,7 +224,7 @@ pub(in crate::broker) fn at(
     })
 }
 
-/// Whether a new login is one of the App that has the name already.
+/// Whether two entries are the same App of GitHub's.
 fn same_app(one: &App, other: &App) -> bool {
     let same_id = one.app_id.is_some() && one.app_id == other.app_id;
     let same_client = one.client_id.is_some() && one.client_id == other.client_id;

@@ -1,5 +1,5 @@
-//! Forgetting an App: its keys, its place in the configuration, its tokens; in an order in which each failure leaves a whole App
-//! or says what is gone.
+//! Forgetting an App: its keys, its entry in the configuration, its tokens. Their order is such that each failure leaves a whole
+//! App or says what is gone.
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{LoggedOut, Logout, Reply};
@@ -83,7 +83,7 @@ fn meant<'a>(config: &'a Config, logout: &Logout) -> Result<&'a App, WireError> 
 
 fn explain_edit(error: &EditError, app: &App) -> WireError {
     match error {
-        // The file was good, and is not without the App.
+        // The file was good, and would not be without the App.
         EditError::Outcome(error) => WireError::new(ErrorCode::Config, format!("a rule needs {}: {error}", app.name))
             .hint("remove the rule first; the file is the one that this prints: ghapp config path"),
         error => explain::edit(error),

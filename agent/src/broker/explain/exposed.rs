@@ -1,4 +1,4 @@
-//! What goes wrong with exposed sockets. Who is behind one learns neither rules nor configuration from it.
+//! What goes wrong with exposed sockets. The client of an exposed socket learns neither rules nor configuration from it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(in crate::broker) fn only_git_is_served() -> WireError {
     )
 }
 
-/// A repository that is not one of the socket's. Another helper may know it.
+/// A repository that this socket does not give out. Another helper may know it.
 pub(in crate::broker) fn outside(host: &Host, name: &FullName) -> WireError {
     to_next(
         WireError::new(ErrorCode::Denied, format!("{host}/{name} is not given out over this socket"))
@@ -24,12 +24,12 @@ pub(in crate::broker) fn outside(host: &Host, name: &FullName) -> WireError {
     )
 }
 
-/// The socket's time is over, or somebody closed it, while the question was on its way.
+/// The socket's time ran out, or it was closed, while the question was on its way.
 pub(in crate::broker) fn over() -> WireError {
     WireError::new(ErrorCode::Denied, "this exposed socket is closed").hint("where the agent runs: ghapp agent expose")
 }
 
-/// The configuration has changed since, so that it gives the repository to nobody, to another App, or less of it.
+/// The configuration has changed since: it now serves the repository by no App, by another one, or with less.
 pub(in crate::broker) fn denied_since(name: &FullName) -> WireError {
     WireError::new(ErrorCode::Denied, format!("the agent's rules do not give {name} out over this socket any more"))
         .hint(format!("where the agent runs: ghapp which {name}"))
@@ -59,7 +59,7 @@ pub(in crate::broker) fn served_differently(owner: &Owner, one: &RepositoryName,
     WireError::new(ErrorCode::Denied, cause).hint("name what both have with --permissions, or expose a socket for each")
 }
 
-/// GitHub gave more than it was asked for. Nobody gets that.
+/// GitHub gave more than it was asked for. No client gets that.
 pub(in crate::broker) fn wider(host: &Host) -> WireError {
     WireError::new(ErrorCode::Refused, format!("{host} gave a wider token than it was asked for, and it was revoked"))
 }

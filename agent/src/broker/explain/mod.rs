@@ -35,12 +35,12 @@ pub(in crate::broker) fn edit(error: &EditError) -> WireError {
     }
 }
 
-/// The agent kills all tokens and ends; the next command starts another one.
+/// The agent revokes all tokens and exits; the next command starts another one.
 pub(in crate::broker) fn ending() -> WireError {
     WireError::new(ErrorCode::AgentGone, "the agent is about to end").hint("try again in a moment")
 }
 
-/// No key is used until somebody says so.
+/// No key is used until the agent is unlocked.
 pub(in crate::broker) fn locked() -> WireError {
     WireError::new(ErrorCode::Locked, "the agent is locked").hint("run: ghapp unlock")
 }
@@ -144,7 +144,7 @@ pub(in crate::broker) fn no_bot(app: &App, slug: &str) -> WireError {
         .hint("compare the App's name on its settings page with: ghapp apps")
 }
 
-/// GitHub refused the combination of repositories and permissions.
+/// GitHub refused that many repositories with these permissions.
 pub(in crate::broker) fn too_much(app: &App, scope: &TokenScope, message: &str) -> WireError {
     let asked = match scope.repositories.names() {
         Some(names) => format!("{} repositories with {}", names.len(), scope.permissions),
@@ -205,7 +205,7 @@ pub(in crate::broker) fn too_short(app: &App, left: i64, least: i64) -> WireErro
     WireError::new(ErrorCode::TokenTooShort, cause).hint("check this machine's clock, or lower min_ttl in config.toml")
 }
 
-/// Why a scope gets no token for a while: servers refused the last ones.
+/// Why a scope gets no token for a while: a server refused the last ones.
 pub(in crate::broker) fn tokens_refused(app: &App, next: i64) -> WireError {
     let cause = format!(
         "{} refused fresh tokens of {} again and again; the next is minted at {}",
@@ -222,7 +222,7 @@ pub(in crate::broker) fn unknown_key(app: &AppName, fingerprint: &str) -> WireEr
         .hint(format!("run: ghapp key list --app {app}"))
 }
 
-/// Without it the App would be of no use.
+/// Why a key is not removed: without it the App would be of no use.
 pub(in crate::broker) fn last_key(app: &App) -> WireError {
     WireError::new(ErrorCode::LastKey, format!("it is the only key of {} here", app.name))
         .hint(format!("to forget the App as well, run: ghapp logout {}", app.name))
@@ -234,7 +234,7 @@ pub(in crate::broker) fn too_many_keys(app: &App) -> WireError {
         .hint(format!("see which are needed: ghapp key verify --app {name}; then run: ghapp key remove FINGERPRINT"))
 }
 
-/// Its keys are the service manager's business.
+/// The service manager alone has the App's key.
 pub(in crate::broker) fn keys_of_the_service_manager(app: &App) -> WireError {
     let cause = "credentials-dir holds the one key that the service manager hands over, and no key can be put there";
     WireError::new(ErrorCode::Usage, cause).hint(format!(
@@ -316,7 +316,7 @@ pub(in crate::broker) fn login_again(app: &App) -> String {
     format!("run: {}", login_command(app, app.store))
 }
 
-/// The command that adds an App, with its key in that store. An App without an id is one that GitHub is to make.
+/// The command that adds an App, with its key in that store. An App without an id is one that GitHub is to create.
 pub(in crate::broker) fn login_command(app: &App, store: StoreKind) -> String {
     let exists = app.app_id.is_some() || app.client_id.is_some();
     let mut command = match (exists, store) {

@@ -1,4 +1,4 @@
-//! Why a key store failed, and what to do about it; and what each of them is called in a list.
+//! Why a key store failed, and what to do about it.
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 
@@ -6,7 +6,7 @@ use crate::broker::explain;
 use crate::keystore::{DEADLINE, DERIVATION, StoreError};
 use crate::model::{App, StoreKind};
 
-/// Why a key is not to be had.
+/// Why a key cannot be had.
 pub(in crate::broker) fn explain(error: &StoreError, app: &App) -> WireError {
     let name = &app.name;
     let new = WireError::new;
@@ -46,7 +46,7 @@ pub(in crate::broker) fn explain(error: &StoreError, app: &App) -> WireError {
     }
 }
 
-/// Why a new key is not kept. Names the other stores: nothing is stored yet, and which it is to be is for a person to say.
+/// Why a new key is not kept. Names the other stores: nothing is stored yet, and a person has to say where the key is to go.
 pub(in crate::broker) fn explain_new(error: &StoreError, app: &App) -> WireError {
     let mut explained = explain(error, app);
     let unavailable = match error {
@@ -62,7 +62,7 @@ pub(in crate::broker) fn explain_new(error: &StoreError, app: &App) -> WireError
     explained
 }
 
-/// All stores but one, as a sentence goes on.
+/// All stores but one, as the end of a sentence.
 fn choices(but: StoreKind) -> String {
     let here = |name: &&&str| **name != but.as_str() && (cfg!(target_os = "linux") || **name != "keyutils");
     let names: Vec<_> = StoreKind::NAMES.iter().filter(here).copied().collect();
@@ -72,7 +72,7 @@ fn choices(but: StoreKind) -> String {
     }
 }
 
-/// A store, as a sentence begins.
+/// A store, as the beginning of a sentence.
 fn the(store: StoreKind) -> &'static str {
     match store {
         StoreKind::Keyring => "the keyring",
@@ -83,7 +83,7 @@ fn the(store: StoreKind) -> &'static str {
     }
 }
 
-/// Why a key may be gone of which nobody knows better.
+/// Why a key may be gone, if nothing better is known.
 fn why_gone(store: StoreKind) -> &'static str {
     match store {
         StoreKind::Keyutils => ": it forgets when the machine starts anew, or when nobody needs the key for some days",
@@ -91,7 +91,7 @@ fn why_gone(store: StoreKind) -> &'static str {
     }
 }
 
-/// The same login with a store that is always there.
+/// The same login with a store that works everywhere.
 fn elsewhere(app: &App) -> String {
     let other = if app.store == StoreKind::EncryptedFile { StoreKind::Memory } else { StoreKind::EncryptedFile };
     explain::login_command(app, other)

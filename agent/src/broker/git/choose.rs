@@ -1,4 +1,4 @@
-//! Who serves a remote: what the rules give for it, and which of their Apps is installed on its owner.
+//! Which App serves a remote: what the rules give for it, and which of their Apps is installed on its owner.
 
 use ghapp_protocol::error::{ErrorCode, GitNext, WireError};
 use ghapp_protocol::remote::{FullName, Host, Owner};
@@ -41,7 +41,7 @@ pub(super) fn rules_for(config: &Config, host: &Host, name: &FullName) -> Given 
     given(policy::decide(&config.apps, &config.rules, host, name))
 }
 
-/// What the rules give for an owner when the repository is not known: only those count that do not need it (decision 2).
+/// What the rules give for an owner when the repository is not known: only rules count that do not need it (decision 2).
 pub(super) fn rules_for_owner(config: &Config, host: &Host, owner: &Owner) -> Given {
     given(policy::decide_for_owner(&config.apps, &config.rules, host, owner))
 }
@@ -56,7 +56,7 @@ fn given(decision: Decision) -> Given {
     }
 }
 
-/// Only the App that was named, if one was.
+/// Only the grants of the App that was named, if one was.
 pub(super) fn only(
     mut grants: Vec<Grant>,
     app: Option<&str>,
@@ -98,8 +98,8 @@ pub(super) fn pinned(grant: &Grant, app: &App) -> Option<InstallationId> {
     grant.installation.or(app.installation)
 }
 
-/// Picks the App that is installed on the owner. Never the first of several, and never one when a lookup failed: an error
-/// is ignorance, not absence.
+/// Picks the App that is installed on the owner: never the first of several, and never any after a failed lookup. An error is
+/// ignorance, not absence.
 pub(super) async fn choose<'a>(
     broker: &Broker,
     config: &'a Config,
@@ -111,8 +111,8 @@ pub(super) async fn choose<'a>(
     let mut missing = Vec::new();
     for grant in grants {
         let app = configured(config, &grant.app)?;
-        // Without a rule the remote is ours only if an installation covers it (decision 7). As long as that cannot be learned it
-        // may be anybody's, and git may ask the next helper.
+        // Without a rule the remote is ours only if an installation covers it (decision 7). As long as that cannot be learned,
+        // the remote may belong to another helper, and git may ask the next one.
         let unlearned = |error: WireError| match grant.rule {
             Some(_) => with_rule(error, grant.on_failure),
             None => WireError { git_next: Some(GitNext::NextHelper), ..error },

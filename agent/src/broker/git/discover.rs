@@ -18,9 +18,9 @@ pub(super) enum Meant {
     Owner(Owner),
 }
 
-/// What git said; failing that, what git itself was told to talk to; failing that, whom the configuration names; failing
-/// that, the only account on which an App is installed. What the current directory's remotes are is not asked: they may
-/// name several owners, and whoever wrote the repository's configuration wrote them.
+/// What git said; failing that, the URL that git itself was given; failing that, the owner that the configuration names; failing
+/// that, the only account on which an App is installed. The remotes of the current directory are not asked: they may name several
+/// owners, and anything that writes the repository's configuration can write them.
 pub(super) async fn meant(broker: &Broker, config: &Config, get: &Get, caller: &Caller) -> Result<Meant, WireError> {
     let Get { host, repository, owners } = get;
     if let Some(name) = repository {
@@ -50,7 +50,7 @@ async fn sole_owner(broker: &Broker, config: &Config, host: &Host) -> Result<Opt
     let mut accounts = Vec::new();
     for app in config.apps.iter().filter(|app| app.host == *host) {
         let listed = broker.tokens.accounts(app).await;
-        // Whether the remote is ours is not known yet, so this is no reason to stop git.
+        // It is not known yet whether the remote is ours, so this is no reason to stop git.
         accounts.extend(listed.map_err(|error| WireError { git_next: Some(GitNext::NextHelper), ..error })?);
     }
     // An account without a name that a repository could have counts as another one.

@@ -1,4 +1,4 @@
-//! Exposing sockets: what their rules say is settled once, and never more than the configuration gives.
+//! Exposing sockets: what each gives out is settled once, and is never more than the configuration gives.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::broker::tokens::REVOKE_LIMIT;
 use crate::broker::{Broker, explain};
 use crate::model::{App, AppName, Caller, Exposure, ExposureId, MAX_NAMED, Permissions, Reach, Terms};
 
-/// How long an exposed socket stays unless it is said: a day's work.
+/// How long an exposed socket stays if no time is given: a day's work.
 const DEFAULT_TTL: Duration = Duration::from_secs(8 * 3600);
-/// Longest that it may stay: what is needed for longer is to be renewed by somebody who remembers it.
+/// Longest that it may stay: a socket that is needed for longer is to be renewed, so that none is forgotten.
 const MAX_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the door may take to close a socket: it has a file to remove.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Exposed sockets in one answer: each can name 500 repositories, so that one fits into a frame and two may not.
 const PER_PAGE: usize = 1;
 
-/// Why an exposed socket is closed, as it is written down.
+/// Why an exposed socket is closed, as the audit log has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     Asked,
@@ -51,9 +51,9 @@ impl Reason {
     }
 }
 
-/// Settles what a further socket gives out and takes it in; `open` makes the socket and watches for its end.
+/// Settles what a further socket gives out and takes it in; `open` makes the socket and watches for its close.
 ///
-/// `own_place` tells where the socket of a label is, unless a path was asked for.
+/// `own_place` says where the socket of a label is, unless the client asks for a path.
 pub(crate) async fn expose_socket(
     broker: &Broker,
     expose: Expose,
@@ -79,7 +79,7 @@ pub(crate) async fn expose_socket(
     reply
 }
 
-/// Closes an exposed socket; with `revoke` also kills at GitHub what was given out over it.
+/// Closes an exposed socket; with `revoke` also revokes at GitHub what was given out over it.
 pub(crate) async fn unexpose(broker: &Broker, unexpose: Unexpose, caller: &Caller) -> Reply {
     let started = broker.shared.now();
     let Unexpose { which, revoke } = unexpose;
@@ -120,7 +120,7 @@ pub(crate) fn close_what_is_over(broker: &Broker) {
     close_exposed(broker, Reason::Over, |exposure| exposure.is_over(now));
 }
 
-/// Closes all exposed sockets, for an agent that ends, and waits until their files are gone.
+/// Closes all exposed sockets, for an agent that stops, and waits until their files are gone.
 pub(crate) async fn close_all_exposed(broker: &Broker) {
     let ended = broker.shared.state().exposures.end();
     for open in ended {
@@ -129,13 +129,13 @@ pub(crate) async fn close_all_exposed(broker: &Broker) {
     }
 }
 
-/// Closes the exposed sockets whose App is not configured any more, or is another one under the same nickname.
+/// Closes the exposed sockets whose App is not configured any more, or is now another one under the same name.
 pub(in crate::broker) fn close_what_has_no_app(broker: &Broker) {
     let config = broker.shared.current_config();
     close_exposed(broker, Reason::AppGone, |exposure| !config.apps.iter().any(|app| exposure.terms.mean(app)));
 }
 
-/// From the moment on in which it is taken out, no one is served over a socket.
+/// Takes sockets out and closes them. From the moment in which a socket is taken out, no client is served over it.
 fn close_exposed(broker: &Broker, reason: Reason, goes: impl Fn(&Exposure) -> bool) {
     let removed = broker.shared.state().exposures.remove_where(goes);
     for open in removed {
@@ -143,7 +143,7 @@ fn close_exposed(broker: &Broker, reason: Reason, goes: impl Fn(&Exposure) -> bo
     }
 }
 
-/// Sees to what follows from a socket's end: its door closes it, and its tokens are not replaced any more.
+/// Does what follows when a socket is taken out: its door closes it, and its tokens are not replaced any more.
 fn closed(broker: &Broker, open: &Open, reason: Reason, caller: &Caller) {
     let mut entry = broker.shared.entry("unexpose", caller);
     open.close();
@@ -155,7 +155,7 @@ fn closed(broker: &Broker, open: &Open, reason: Reason, caller: &Caller) {
     broker.shared.write(entry);
 }
 
-/// Decides about an exposure and takes it in, so that nobody else gets its label or place.
+/// Decides about an exposure and takes it in, so that no other gets its label or path.
 async fn admit(
     broker: &Broker,
     expose: Expose,
@@ -177,7 +177,7 @@ async fn admit(
     Ok((exposure, closing))
 }
 
-/// Turns what somebody asked for into what may be given out: one App, repositories that it may serve, permissions that it has.
+/// Turns what a client asked for into what may be given out: one App, repositories that it may serve, permissions that it has.
 async fn settle(broker: &Broker, expose: &Expose) -> Result<Terms, WireError> {
     let config = broker.shared.config()?;
     broker.shared.needed();

@@ -1,4 +1,4 @@
-//! Serving an exposed socket: what its rule says, as far as the rules of the configuration still say so, too.
+//! Serving an exposed socket: what was settled for it, as far as the rules of the configuration still give it.
 
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Reply};
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::model::{Caller, Exposure, OnFailure, Reach, RepositorySet};
 use crate::policy::Grant;
 
-/// A token for git behind an exposed socket.
+/// A token for git on the other side of an exposed socket.
 pub(crate) async fn get(broker: &Broker, exposure: &Exposure, get: Get, caller: &Caller) -> Reply {
     let mut entry = entry(broker, "get", exposure, caller);
     entry.record.host = Some(get.host.to_string());
@@ -26,12 +26,12 @@ pub(crate) async fn get(broker: &Broker, exposure: &Exposure, get: Get, caller: 
     answer(broker, outcome, entry)
 }
 
-/// Drops a token that a server refused, if it was given out over this socket. Whether there is such a token elsewhere is not told.
+/// Drops a token that a server refused, if it was given out over this socket. The client does not learn whether another has it.
 pub(crate) fn erase(broker: &Broker, exposure: &Exposure, erase: &Erase, caller: &Caller) -> Reply {
     drop_token(broker, erase, Some(&exposure.id), entry(broker, "erase", exposure, caller))
 }
 
-/// Anything else.
+/// Refuses any other question.
 pub(crate) fn refuse(broker: &Broker, exposure: &Exposure, caller: &Caller) -> Reply {
     let reply = Reply::Error(exposed::only_git_is_served());
     broker.shared.finish(entry(broker, "refused", exposure, caller), &reply);
@@ -49,18 +49,18 @@ async fn serve(
     if get.host != terms.host {
         return Ok(None);
     }
-    // A hint of a process behind the socket (its ancestors, its `--owner`) says nothing here.
+    // What the client hints at (its ancestors, its `--owner`) counts for nothing here.
     let name = get.repository.as_ref().ok_or_else(|| explain::path_missing(&get.host))?;
     if !terms.include(name) {
         return Err(exposed::outside(&get.host, name));
     }
-    // Not `needed`: what is behind a socket must not keep an agent from locking itself.
+    // Not `needed`: the client of an exposed socket must not keep the agent from locking itself.
     broker.shared.lock_if_unused();
     if !is_exposed(broker, exposure) {
         return Err(stop(exposed::over()));
     }
     broker.shared.unlocked()?;
-    // Its own errors may quote the file.
+    // An error of the configuration may quote the file.
     let config = broker.shared.config();
     let config = config.map_err(|_| WireError::new(ErrorCode::Config, "the agent's configuration has an error"))?;
     let grant = still_granted(&config, exposure, name)?;
@@ -72,7 +72,7 @@ async fn serve(
     let installation = installation.ok_or_else(|| ours(explain::not_installed(app, &name.owner)))?;
     let chosen = Chosen { app, grant, installation };
     within_bounds(&terms.permissions, &chosen.grant, &chosen.installation, app).map_err(|error| match error.code {
-        // It names the rule.
+        // That error names the rule.
         ErrorCode::Denied => ours(exposed::denied_since(name)),
         _ => ours(error),
     })?;
@@ -94,7 +94,7 @@ fn is_exposed(broker: &Broker, exposure: &Exposure) -> bool {
     broker.shared.state().exposures.has(&exposure.id) && !exposure.is_over(broker.shared.now())
 }
 
-/// What the configuration gives for a repository of an exposed socket now. It may have become less since; it is never taken for more.
+/// What the configuration gives for a repository of an exposed socket now: perhaps less than was settled, and never more.
 fn still_granted(config: &Config, exposure: &Exposure, name: &FullName) -> Result<Grant, WireError> {
     let terms = &exposure.terms;
     let refused = || stop(exposed::denied_since(name));
@@ -112,7 +112,7 @@ fn still_granted(config: &Config, exposure: &Exposure, name: &FullName) -> Resul
     }
 }
 
-/// The repository is this socket's, so nobody else has a better answer.
+/// The repository is this socket's, so no other helper has a better answer.
 fn stop(error: WireError) -> WireError {
     with_rule(error, OnFailure::Quit)
 }

@@ -22,7 +22,7 @@ pub(crate) async fn get(broker: &Broker, get: Get, caller: &Caller) -> Reply {
     answer(broker, outcome, entry)
 }
 
-/// What git gets, and the line about it.
+/// Makes git's answer, and writes the line about it.
 pub(super) fn answer(broker: &Broker, outcome: Result<Option<Served>, WireError>, mut entry: Entry) -> Reply {
     let reply = match outcome {
         Ok(Some(served)) => {
@@ -36,7 +36,7 @@ pub(super) fn answer(broker: &Broker, outcome: Result<Option<Served>, WireError>
     reply
 }
 
-/// Finds out who may serve a remote and gets the token. `None`: not ours.
+/// Finds out which App may serve a remote and gets the token. `None`: not ours.
 async fn serve(broker: &Broker, get: &Get, caller: &Caller, record: &mut Record) -> Result<Option<Served>, WireError> {
     let config = broker.shared.config()?;
     if !config.knows(&get.host) {
@@ -75,10 +75,10 @@ async fn serve(broker: &Broker, get: &Get, caller: &Caller, record: &mut Record)
         (Reach::Named(names), Some(name)) => RepositorySet::part_of(names, name)
             .ok_or_else(|| ours(explain::outside_named_set(owner, name, grant.rule.as_deref())))?,
         (Reach::Named(names), None) if names.len() <= MAX_NAMED => RepositorySet::Named(names.as_slice().into()),
-        // Which token is meant, only the repository could tell.
+        // Only the repository could tell which token is meant.
         (Reach::Requested | Reach::Named(_), None) => return Err(explain::path_missing(host)),
     };
-    // A hint of this user's own processes: it may narrow a token, never widen it.
+    // Only a hint from this user's own processes: it may narrow a token, never widen it.
     let is_fetch = grant.access == Access::Auto && ancestry::is_fetch(caller);
     let wished = grant.access.limit(&grant.permissions, is_fetch);
     let permissions = granted(&wished, &chosen.installation, app).map_err(&ours)?;

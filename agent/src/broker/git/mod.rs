@@ -1,4 +1,4 @@
-//! Tokens for git, and for whoever else asks for one: which App may serve a remote, and what the token may do.
+//! Tokens for git, for people and for exposed sockets: which App may serve a remote, and what the token may do.
 
 mod choose;
 mod discover;

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::model::{App, Installation, Level, MAX_NAMED, Permissions, Reach, RepositorySet};
 use crate::policy::Grant;
 
-/// The permissions that git gets: as wished, lowered to the grant. Without `contents` there is nothing that git could do.
+/// The permissions that git gets: as wished, lowered to what the installation grants. git can do nothing without `contents`.
 pub(super) fn granted(wished: &Permissions, installation: &Installation, app: &App) -> Result<Permissions, WireError> {
     let lowered = wished.lowered_to(&installation.permissions);
     if lowered.level("contents").is_none() && wished.level("contents").is_some() {
@@ -46,7 +46,7 @@ pub(super) fn within_bounds(
 ) -> Result<(), WireError> {
     let allowed = grant.access.limit(&grant.permissions, false);
     for (name, level) in asked.iter() {
-        // A rule bounds what its tokens may do; without one the installation's grant is the bound.
+        // A rule bounds what its tokens may do. Without a rule, the bound is what the installation grants.
         if let Some(rule) = &grant.rule
             && allowed.level(name).is_none_or(|limit| limit < level)
         {

@@ -1,4 +1,4 @@
-//! A token for a person or a script, who may ask for less than the rules allow, never for more.
+//! A token for a person or a script: less than the rules allow if that is asked for, and never more.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ async fn serve(
     record.host = Some(host.to_string());
     let FullName { owner, repository } = &call.repository;
     let given = rules_for(&config, &host, &call.repository);
-    // One token for several repositories must be one that each of them would get by itself: a rule that denies one of them,
-    // or serves it otherwise, is not passed by naming it second.
+    // One token for several repositories must be one that each of them would get by itself: naming a repository second does not
+    // get it past a rule that denies it or serves it otherwise.
     for other in &call.repositories {
         let name = FullName { owner: owner.clone(), repository: other.clone() };
         match rules_for(&config, &host, &name) {

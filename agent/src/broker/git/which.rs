@@ -1,4 +1,4 @@
-//! Explains the way from a remote to a token: rule, App, installation, permissions, and what stands in the way. Mints nothing.
+//! The way from a remote to a token, explained: rule, App, installation, permissions, and what stands in the way. Mints nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -73,7 +73,7 @@ async fn route(broker: &Broker, call: Which) -> Result<Route, WireError> {
     Ok(route)
 }
 
-/// Goes the way that `get` goes, and notes each step. Returns what git gets at its end.
+/// Goes the way that `get` goes, and notes each step. Returns what git gets in the end.
 async fn follow(
     broker: &Broker,
     config: &Config,
@@ -102,7 +102,7 @@ async fn follow(
     let as_remembered = step.examine(route, remembered);
     let found = match covering(broker, &step, remembered).await {
         Ok(found) => found,
-        // git does not wait for GitHub either while there is a token.
+        // git would not wait for GitHub either: it gets the token at hand.
         Err(error) => {
             let at_hand = as_remembered.ok().and_then(|scope| lasts_until(broker, &scope, config.agent.min_ttl));
             let Some(until) = at_hand else { return Err(error) };
@@ -111,7 +111,7 @@ async fn follow(
     };
     let installation = match &found {
         Found { installation: Some(found), .. } if found.id == remembered.id => {
-            // So that the next git command goes the way that was explained.
+            // The next git command is to go the way that was explained.
             if found.account.as_ref() == Some(&name.owner) {
                 broker.tokens.believe(app, &name.owner, found);
             }
@@ -139,7 +139,7 @@ async fn follow(
     Ok(step.promise(&scope, found.renamed))
 }
 
-/// What GitHub says about the installation that covers the repository, now.
+/// What GitHub says now about the installation that covers the repository.
 async fn covering(broker: &Broker, step: &Step<'_>, remembered: &Installation) -> Result<Found, WireError> {
     let Step { app, name, .. } = *step;
     let refused = |error| match error {
@@ -170,11 +170,11 @@ fn lasts_until(broker: &Broker, scope: &TokenScope, min_ttl: Duration) -> Option
 struct Found {
     /// The installation that covers it.
     installation: Option<Installation>,
-    /// Whether it is called differently now.
+    /// Whether the repository has another name now.
     renamed: bool,
 }
 
-/// What a route has come to before GitHub is asked about the repository.
+/// What is known of a route before GitHub is asked about the repository.
 struct Step<'a> {
     app: &'a App,
     grant: &'a Grant,
@@ -203,7 +203,7 @@ impl Step<'_> {
         })
     }
 
-    /// What git gets, for people.
+    /// What git gets, in words for people.
     fn promise(&self, scope: &TokenScope, renamed: bool) -> String {
         let reach = match &scope.repositories {
             RepositorySet::One(_) => self.name.to_string(),

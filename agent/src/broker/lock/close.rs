@@ -1,7 +1,7 @@
 //! Locking: on request, on a signal, with the screen.
 //!
-//! Keys in a keyring are not touched until the agent is unlocked, encrypted files are closed, and keys that are nowhere else than
-//! in the agent's memory are gone. `unlock` is the way back. That an unused agent locks itself is `gate`'s business.
+//! Keys in a keyring are not touched until the agent is unlocked, encrypted files are closed, and keys that were only in the agent's
+//! memory are gone. `unlock` is the way back. The lock of an unused agent is in `gate`.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::broker::tokens::REVOKE_LIMIT;
 use crate::config::Config;
 use crate::model::Caller;
 
-/// Locks for whoever asks, after killing the tokens at GitHub if that is wanted. From the first moment on none is handed out;
-/// a mint that is under way meets the lock and kills its token itself.
+/// Locks for a client, and revokes the tokens at GitHub if that is wanted. From the first moment on none is handed out; a mint that
+/// is under way meets the lock and revokes its token itself.
 pub(crate) async fn lock(broker: &Broker, lock: Lock, caller: &Caller) -> Reply {
     let entry = broker.shared.entry("lock", caller);
     let (config, login_needed) = broker.shared.close(!lock.revoke);
@@ -26,7 +26,7 @@ pub(crate) async fn lock(broker: &Broker, lock: Lock, caller: &Caller) -> Reply 
     reply
 }
 
-/// Locks at once, because a signal said so.
+/// Locks at once, because of a signal.
 pub(crate) fn lock_at_once(broker: &Broker) {
     broker.shared.lock_because("signal");
 }
@@ -37,7 +37,7 @@ pub(crate) fn lock_with_screen(broker: &Broker) {
     broker.shared.lock_because("screen lock");
 }
 
-/// Kills every token at GitHub behind the lock. What GitHub did not confirm in time is forgotten all the same.
+/// Revokes every token at GitHub once the agent is locked. One that GitHub did not confirm in time is forgotten all the same.
 async fn revoke_behind(broker: &Broker, config: &Arc<Config>, caller: &Caller) -> Revoked {
     let deadline = Instant::now() + REVOKE_LIMIT;
     if timeout_at(deadline, broker.tokens.landed()).await.is_err() {

@@ -1,4 +1,4 @@
-//! Letting go of tokens and keys, and coming back: lock, unlock, revoke, and the agent's end.
+//! Letting go of tokens and keys, and the way back: lock, unlock, revoke, and the stop of the agent.
 
 mod close;
 mod revoke;

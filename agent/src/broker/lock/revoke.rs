@@ -1,4 +1,4 @@
-//! Killing tokens: those that somebody names, or all of them when the agent ends.
+//! Revoking tokens: those that a client names, or all of them when the agent stops.
 
 use ghapp_protocol::message::{LeaseId, Reply, Revoke, Revoked};
 use tokio::time::{Instant, timeout_at};
@@ -9,7 +9,7 @@ use crate::broker::tokens::REVOKE_LIMIT;
 use crate::model::Caller;
 use crate::token::TokenLease;
 
-/// Kills tokens at GitHub.
+/// Revokes tokens at GitHub.
 pub(crate) async fn revoke(broker: &Broker, revoke: Revoke, caller: &Caller) -> Reply {
     let mut entry = broker.shared.entry("revoke", caller);
     let asked = |lease: &TokenLease| revoke.all || revoke.leases.contains(&lease.id);
@@ -18,15 +18,15 @@ pub(crate) async fn revoke(broker: &Broker, revoke: Revoke, caller: &Caller) -> 
     let known = |id: &LeaseId| outcome.revoked.contains(id) || outcome.failed.iter().any(|(failed, _)| failed == id);
     outcome.unknown = revoke.leases.iter().filter(|id| !known(id)).copied().collect();
     if outcome.revoked.is_empty() && outcome.failed.is_empty() {
-        // What is killed has a line of its own each; that nothing was there is worth one, too.
+        // Each token that is revoked has a line of its own; if there was none, that is worth a line, too.
         "nothing".clone_into(&mut entry.record.outcome);
         broker.shared.write(entry);
     }
     Reply::Revoked(outcome)
 }
 
-/// Kills every token at GitHub, for an agent that ends. From now on none is handed out, and the mints that are under way are
-/// waited for: their tokens are killed, too.
+/// Revokes every token at GitHub, for an agent that stops. From now on none is handed out. Mints that are under way are waited for,
+/// so that their tokens are revoked, too.
 pub(crate) async fn revoke_all(broker: &Broker, caller: &Caller) -> Revoked {
     let deadline = Instant::now() + REVOKE_LIMIT;
     let config = {

@@ -18,7 +18,7 @@ struct Opened {
     keys: Vec<(KeyId, PrivateKey)>,
     /// Apps whose file has another passphrase.
     wrong: Vec<String>,
-    /// Why a file could not be opened that no passphrase opens.
+    /// Why a file could not be opened, if it was not the passphrase.
     broken: Option<WireError>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn unlock(broker: &Broker, unlock: Unlock, caller: &Caller) -> 
 }
 
 async fn open(broker: &Broker, unlock: &Unlock) -> Result<Unlocked, WireError> {
-    // One passphrase at a time: it is counted before the next is looked at.
+    // One passphrase at a time: each is counted before the next is tried.
     let _turn = broker.turn().await;
     let (config, locks) = {
         let state = broker.shared.state();
@@ -65,7 +65,7 @@ async fn open(broker: &Broker, unlock: &Unlock) -> Result<Unlocked, WireError> {
     }
     use_keys_again(broker, locks, opened.keys)?;
     match opened.broken {
-        // Said only now: the other Apps need not wait until this one's file is mended.
+        // Returned only now: the other Apps need not wait until this one's file is mended.
         Some(error) => Err(error),
         None => Ok(Unlocked { still_closed: opened.wrong }),
     }
@@ -91,7 +91,7 @@ async fn closed_files<'a>(
     Ok(closed)
 }
 
-/// Until when no passphrase is looked at, after too many wrong ones.
+/// Until when no passphrase is tried, after too many wrong ones.
 pub(in crate::broker) fn passphrases_closed_until(broker: &Broker) -> Option<i64> {
     let now = broker.shared.now();
     broker.shared.state().locking.attempts().closed_until(now)
@@ -110,12 +110,12 @@ async fn try_passphrase(broker: &Broker, closed: &[(&App, KeyId)], passphrase: &
     opened
 }
 
-/// Ends the lock, unless there has been another one since `locks` were counted: who locked last is right.
+/// Ends the lock, unless there has been another one since `locks` were counted: the last lock holds.
 fn use_keys_again(broker: &Broker, locks: u64, keys: Vec<(KeyId, PrivateKey)>) -> Result<(), WireError> {
     let now = broker.shared.now();
     let mut state = broker.shared.state();
     state.locking.unlock(locks, now)?;
-    // With the state in our hand: a lock that comes now forgets them behind us.
+    // While the state is held: a lock that comes now waits, and then forgets these keys.
     for (id, key) in keys {
         broker.shared.stores.keep_unsealed(&id, key);
     }

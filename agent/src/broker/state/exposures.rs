@@ -1,4 +1,4 @@
-//! Which sockets are exposed. In memory only: an agent that ends takes them along.
+//! Which sockets are exposed. In memory only: they are gone when the agent exits.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::broker::explain;
 use crate::clock::Moment;
 use crate::model::{Exposure, ExposureId, Terms};
 
-/// Most sockets that are exposed at the same time. Each costs a descriptor and a task; a person loses track earlier.
+/// Most sockets that are exposed at the same time. Each costs a descriptor and a task; people lose track of fewer.
 pub(in crate::broker) const MAX_EXPOSED: usize = 16;
 
 /// The exposed sockets.
@@ -21,11 +21,11 @@ pub(in crate::broker) const MAX_EXPOSED: usize = 16;
 pub(in crate::broker) struct Exposures {
     open: BTreeMap<Label, Open>,
     last_number: u64,
-    /// The agent ends: no further one is taken in.
+    /// The agent stops: no further one is taken in.
     ending: bool,
 }
 
-/// A socket that is exposed, and how its door is told to close it. The door lets go of its end when the socket's file is gone.
+/// A socket that is exposed, and how its door is told to close it. The door drops the receiver when the socket's file is gone.
 pub(in crate::broker) struct Open {
     pub(in crate::broker) exposure: Arc<Exposure>,
     closing: watch::Sender<bool>,
@@ -43,7 +43,7 @@ impl Open {
     }
 }
 
-/// A socket that somebody wants.
+/// A socket that is wanted.
 pub(in crate::broker) struct WantedSocket {
     pub(in crate::broker) label: Option<Label>,
     pub(in crate::broker) uid: Option<u32>,
@@ -52,7 +52,7 @@ pub(in crate::broker) struct WantedSocket {
 }
 
 impl Exposures {
-    /// Takes a socket in, so that its label and path are taken. `place` tells where a socket of some label is.
+    /// Takes a socket in, so that its label and path are reserved. `place` says where the socket of a label is.
     pub(in crate::broker) fn admit(
         &mut self,
         wanted: WantedSocket,
@@ -106,7 +106,7 @@ impl Exposures {
         self.open.remove(&label)
     }
 
-    /// Takes out whatever is to go.
+    /// Takes out every socket that is to go.
     pub(in crate::broker) fn remove_where(&mut self, goes: impl Fn(&Exposure) -> bool) -> Vec<Open> {
         let labels = self.open.iter().filter(|(_, open)| goes(&open.exposure)).map(|(label, _)| label.clone());
         let labels: Vec<_> = labels.collect();
@@ -130,7 +130,7 @@ impl Exposures {
     }
 }
 
-/// What helps when there is one too many.
+/// The hint when a socket, label or path is one too many.
 const LOOK: &str = "run: ghapp agent exposed";
 
 fn usage(message: String) -> WireError {

@@ -25,12 +25,12 @@ impl Known {
         self.installations.get(app, owner, now)
     }
 
-    /// The last installation on an owner that was heard of, however long ago.
+    /// The last installation on an owner that GitHub told of, however long ago.
     pub(in crate::broker) fn last_installation(&self, app: &AppName, owner: &Owner) -> Option<Installation> {
         self.installations.last_known(app, owner).cloned()
     }
 
-    /// GitHub told which installation is on an owner, or that there is none.
+    /// GitHub said which installation is on an owner, or that there is none.
     pub(in crate::broker) fn learn_installation(
         &mut self,
         app: &AppName,
@@ -52,7 +52,7 @@ impl Known {
         self.installations.all(app, now)
     }
 
-    /// The installations of an App that were heard of, in the order of their ids.
+    /// The installations of an App that GitHub told of, in the order of their ids.
     pub(in crate::broker) fn seen_installations(&self, app: &AppName) -> impl Iterator<Item = &Installation> {
         self.installations.seen(app)
     }
@@ -98,7 +98,7 @@ impl Known {
         self.refusals.recent(scope, now)
     }
 
-    /// GitHub refused a scope; the next who asks within a moment gets the same answer.
+    /// GitHub refused a scope; the next client that asks within seconds gets the same answer.
     pub(in crate::broker) fn remember_refusal(&mut self, scope: &TokenScope, error: WireError, now: Moment) {
         self.refusals.remember(scope, error, now);
     }

@@ -1,4 +1,4 @@
-//! What people asked GitHub about through the agent, kept until the configuration changes or they want it anew.
+//! What people asked GitHub through the agent, kept until the configuration changes or they ask anew.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::github::{ListedRepository, User};
 use crate::model::{AppName, InstallationId};
 
-/// All that an installation reaches, in the order of their ids.
+/// All repositories that an installation reaches, in the order of their ids.
 pub(in crate::broker) type Reached = Arc<[ListedRepository]>;
 
-/// What people asked GitHub about.
+/// What people asked GitHub.
 #[derive(Default)]
 pub(in crate::broker) struct Listed {
-    /// The repositories that installations reach, as GitHub told last.
+    /// The repositories that installations reach, as GitHub listed them last.
     reached: HashMap<(AppName, InstallationId), Reached>,
     /// The users that Apps commit as.
     bots: HashMap<AppName, User>,
@@ -24,7 +24,7 @@ impl Listed {
         self.reached.get(&(app.clone(), installation)).cloned()
     }
 
-    /// Keeps what an installation reaches.
+    /// Keeps the repositories that an installation reaches.
     pub(in crate::broker) fn keep_reached(&mut self, app: &AppName, installation: InstallationId, all: Reached) {
         self.reached.insert((app.clone(), installation), all);
     }

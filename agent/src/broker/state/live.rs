@@ -1,4 +1,4 @@
-//! The tokens that are alive, and the scopes whose tokens servers refused lately.
+//! The tokens that are alive, and the scopes whose tokens a server refused lately.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -14,7 +14,7 @@ use crate::token::{EraseBackoff, Minted, TokenCache, TokenLease};
 #[derive(Default)]
 pub(in crate::broker) struct Live {
     tokens: TokenCache,
-    /// Scopes whose tokens servers refused lately.
+    /// Scopes whose tokens a server refused lately.
     backoff: EraseBackoff,
 }
 
@@ -31,7 +31,7 @@ impl Live {
         Some((lease, is_due))
     }
 
-    /// Counts one more use of a token that was minted for somebody, if it is still the one of its scope.
+    /// Counts one more use of a token that was just minted, if it is still the one of its scope.
     pub(in crate::broker) fn use_again(&mut self, lease: &TokenLease, now: Moment) -> Option<TokenLease> {
         let used = self.tokens.use_token(&lease.scope, Duration::ZERO, now)?;
         (used.id == lease.id).then(|| used.clone())
@@ -52,12 +52,12 @@ impl Live {
         self.tokens.put(scope, minted).clone()
     }
 
-    /// Plans to replace a token ahead of its end. Whether it comes before all others.
+    /// Plans to replace a token before it expires. Returns whether its turn comes before all others.
     pub(in crate::broker) fn plan_renewal(&mut self, id: LeaseId) -> bool {
         self.tokens.plan_renewal(id)
     }
 
-    /// What `of` tells of the tokens that are to be replaced now, and how long it is until the next one is.
+    /// What `of` takes from each token that is to be replaced now, and how long it is until the next one is.
     pub(in crate::broker) fn renewals<T>(
         &mut self,
         now: Moment,
@@ -67,7 +67,7 @@ impl Live {
         (due, self.tokens.next_renewal(now))
     }
 
-    /// Drops the token that a server refused; behind an exposed socket only one that was given out over it.
+    /// Drops the token that a server refused; with an exposed socket, only a token given out over it.
     pub(in crate::broker) fn erase(
         &mut self,
         erase: &Erase,
@@ -79,13 +79,13 @@ impl Live {
         Some(dropped)
     }
 
-    /// When a scope whose tokens were refused gets the next one, in seconds since 1970; none when it does not have to wait.
+    /// When a scope whose tokens were refused gets the next one, in seconds since 1970; `None` if it need not wait.
     pub(in crate::broker) fn rests_until(&self, scope: &TokenScope, now: Moment) -> Option<i64> {
         let left = self.backoff.left(scope, now)?;
         Some(now.wall.saturating_add(i64::try_from(left.as_secs() + 1).unwrap_or(i64::MAX)))
     }
 
-    /// Keeps tokens from being handed out or replaced, but listed. Returns them.
+    /// Keeps tokens listed, but no longer hands them out or replaces them. Returns them.
     pub(in crate::broker) fn retire(
         &mut self,
         which: impl Fn(&TokenLease) -> bool,

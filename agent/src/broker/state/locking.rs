@@ -1,4 +1,4 @@
-//! Whether keys may be used and tokens handed out: the lock, its passphrases, and the agent's end.
+//! Whether keys may be used and tokens handed out: the lock, its passphrases, and the stop of the agent.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::broker::explain;
 use crate::clock::Moment;
 use crate::failures::PassphraseAttempts;
 
-/// Whether the agent may use keys, and since when nobody has wanted it to.
+/// Whether the agent may use keys, and when one was last needed.
 pub(in crate::broker) struct Locking {
-    /// The agent ends and kills all tokens: none is handed out or kept any more.
+    /// The agent stops and revokes all tokens: none is handed out or kept any more.
     ending: bool,
     /// The agent was locked: no key is used, and no token is handed out or kept.
     locked: bool,
     /// How often that happened.
     locks: u64,
-    /// Wrong passphrases.
+    /// Wrong passphrases, counted.
     attempts: PassphraseAttempts,
     /// When a token or a key was last needed.
     last_needed: Moment,
@@ -32,7 +32,7 @@ impl Locking {
         if self.locked { Err(explain::locked()) } else { Ok(()) }
     }
 
-    /// Refuses what nobody may have while the agent is locked or about to end.
+    /// Refuses what no client may have while the agent is locked or about to stop.
     pub(in crate::broker) fn open(&self) -> Result<(), WireError> {
         if self.ending { Err(explain::ending()) } else { self.unlocked() }
     }
@@ -52,7 +52,7 @@ impl Locking {
         self.locks
     }
 
-    /// Ends the lock, unless there has been another one since `locks` were counted: the last one who locked is right.
+    /// Ends the lock, unless there has been another one since `locks` were counted: the last lock holds.
     pub(in crate::broker) fn unlock(&mut self, locks: u64, now: Moment) -> Result<(), WireError> {
         if self.locks != locks {
             return Err(explain::locked());
@@ -62,12 +62,12 @@ impl Locking {
         Ok(())
     }
 
-    /// The agent ends; there is no way back.
+    /// The agent stops; there is no way back.
     pub(in crate::broker) fn end(&mut self) {
         self.ending = true;
     }
 
-    /// Notes that a token or a key is needed. What a locked agent is asked for does not put its next lock off.
+    /// Notes that a token or a key is needed. A question to a locked agent does not put the next lock off.
     pub(in crate::broker) fn needed(&mut self, now: Moment) {
         if !self.locked {
             self.last_needed = now;

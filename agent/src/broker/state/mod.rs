@@ -1,7 +1,7 @@
-//! What changes: seven parts behind one mutex, each with a room that answers for it, and what changes several of them at once.
+//! What changes: seven parts behind one mutex, each with a room that answers for it, and changes to several of them at once.
 //!
 //! One mutex and not several: whether a token may be kept depends on the lock, the configuration and the exposed sockets, and it is
-//! kept in the same critical section in which that is found out (`gate`). `tests/floors.rs` knows which room may touch which part.
+//! kept in the same critical section in which that is found out (`gate`).
 
 mod exposures;
 mod known;
@@ -30,7 +30,7 @@ use crate::model::App;
 pub(in crate::broker) struct State {
     /// The configuration that is in force.
     pub(in crate::broker) config: RunningConfig,
-    /// Whether keys may be used and tokens handed out: `gate`, `lock` and `unlock`.
+    /// Whether keys may be used and tokens handed out: `gate` and `lock`.
     pub(in crate::broker) locking: Locking,
     /// What signing as an App taught: `app_api`.
     pub(in crate::broker) signing: Signing,
@@ -45,7 +45,7 @@ pub(in crate::broker) struct State {
 }
 
 impl State {
-    /// The state of an agent that begins: nothing is known but the configuration, or why it cannot be read.
+    /// The state of an agent that starts: only the configuration is known, or why it cannot be read.
     pub(in crate::broker) fn new(config: Result<Config, String>, now: Moment) -> Self {
         Self {
             config: RunningConfig::new(config),
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// Makes a configuration the one in force, and forgets what the one before may have been the reason for.
+    /// Puts a configuration in force, and forgets what may have followed from the one before.
     pub(in crate::broker) fn adopt(&mut self, config: Config) {
         self.config.adopt(config);
         self.signing.keep_only(&self.config.current().apps);
@@ -78,7 +78,7 @@ impl State {
         self.known.forget_app(&app.name);
     }
 
-    /// Locks: from now on no key is used. The tokens are forgotten, unless they are about to be killed.
+    /// Locks: from now on no key is used. The tokens are forgotten, unless they are about to be revoked.
     pub(in crate::broker) fn lock(&mut self, forget_tokens: bool) {
         self.locking.lock();
         self.signing.forget_jwts();

@@ -1,4 +1,4 @@
-//! The configuration that is in force, and why the file could not be read if that is so.
+//! The configuration that is in force, or why its file could not be read.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl RunningConfig {
         &self.current
     }
 
-    /// The same for whoever is to be told that the file cannot be read.
+    /// The same, or the error that tells a client why the file cannot be read.
     pub(in crate::broker) fn usable(&self) -> Result<Arc<Config>, WireError> {
         match &self.error {
             Some(error) => Err(explain::config(error)),
@@ -51,12 +51,12 @@ impl RunningConfig {
         self.current.app(name)
     }
 
-    /// Whether that is an App as it is now, and not one that was removed or changed meanwhile.
+    /// Whether the App is configured exactly so, and was not removed or changed meanwhile.
     pub(in crate::broker) fn has(&self, app: &App) -> bool {
         self.app(&app.name).is_some_and(|now| now == app)
     }
 
-    /// Whether an App of that name and identity is there; its keys may be others.
+    /// Whether an App of that name and identity is configured; its keys may have changed.
     pub(in crate::broker) fn knows(&self, app: &App) -> bool {
         self.app(&app.name).is_some_and(|now| now.host == app.host && now.issuer() == app.issuer())
     }

@@ -1,4 +1,4 @@
-//! What signing as an App taught: JWTs at hand, keys that failed, how far GitHub's clock is from ours, and who has to wait.
+//! What signing as an App taught: JWTs at hand, keys that failed, how far GitHub's clock is from ours, and which Apps have to wait.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(in crate::broker) type KeyOf = (AppName, Fingerprint);
 pub(in crate::broker) struct Signing {
     /// The last JWT that each key signed.
     jwts: HashMap<KeyOf, AppJwt>,
-    /// Keys in whose place another one signs.
+    /// Keys that failed, so that another one signs.
     failed_keys: FailedKeys,
     /// GitHub's clock minus ours, in seconds, per App: learned when GitHub refused a JWT because of the time.
     skew: HashMap<AppName, i64>,
@@ -63,7 +63,7 @@ impl Signing {
         self.failed_keys.accept(app, key);
     }
 
-    /// A key failed, and another one was accepted. Whether that is news.
+    /// A key failed, and another one was accepted. Returns whether that is news.
     pub(in crate::broker) fn fail(&mut self, app: &AppName, key: &Fingerprint, failure: Failure) -> bool {
         let is_news = self.failed_keys.fail(app, key, failure);
         if is_news {
@@ -86,7 +86,7 @@ impl Signing {
         self.skew.get(app).copied().unwrap_or(0)
     }
 
-    /// GitHub's clock minus ours, in seconds. What was signed with another one in mind is worth nothing.
+    /// Keeps GitHub's clock minus ours, in seconds. A JWT that was signed with another difference is worth nothing.
     pub(in crate::broker) fn learn_skew(&mut self, app: &AppName, skew: i64) {
         self.skew.insert(app.clone(), skew);
         self.jwts.retain(|(name, _), _| name != app);
@@ -102,7 +102,7 @@ impl Signing {
         self.breakers.waits_until(app, now)
     }
 
-    /// GitHub asked an App to wait, and said until when or did not. Returns until when it waits.
+    /// GitHub asked an App to wait, until a time that it may have told. Returns until when the App waits.
     pub(in crate::broker) fn limited(&mut self, app: &AppName, told: Option<i64>, now: Moment, chance: f64) -> i64 {
         self.breakers.limited(app, told, now, chance)
     }

@@ -1,4 +1,4 @@
-//! Looks how far an App gets: is its key there, can GitHub be reached, is the clock right, does GitHub accept the key?
+//! How far an App gets: is its key there, can GitHub be reached, is the clock right, does GitHub accept the key?
 
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Examine, Examined, KeyStatus, Reply};
@@ -41,7 +41,7 @@ async fn examined(broker: &Broker, name: &str) -> Result<Examined, WireError> {
     Ok(Examined { api_url: app.api_url.as_str().to_owned(), key, reach, skew, refused, other_keys: others })
 }
 
-/// Reads the key that signs; the next one if that is gone, as a call does.
+/// Reads the key that signs; if that is gone, the next one, as a call does.
 async fn read_key(broker: &Broker, app: &App) -> Result<(), WireError> {
     let mut gone = None;
     for key in broker.app_api.order(app) {
@@ -56,7 +56,7 @@ async fn read_key(broker: &Broker, app: &App) -> Result<(), WireError> {
 
 /// Why the API cannot be reached, and how far its clock is from ours.
 async fn reach(broker: &Broker, app: &App) -> (Option<WireError>, Option<i64>) {
-    // A proxy or a certificate that was mended since is what people look for; a kept connection would not show it.
+    // People look here after they mended a proxy or a certificate; a kept connection would not show that.
     broker.shared.github.reconnect();
     match broker.shared.github.time(app).await {
         Ok(time_there) => (None, time_there.map(|time_there| time_there - broker.shared.now().wall)),
@@ -75,7 +75,7 @@ async fn other_keys(broker: &Broker, app: &App) -> Vec<KeyStatus> {
     if all.len() < 2 {
         return Vec::new();
     }
-    // All of them: that one is refused says something only if another one is accepted.
+    // All of them: a refusal of one says something only if another one is accepted.
     let proved = broker.app_api.prove_keys(app, all).await;
     proved_key_statuses(app, proved).into_iter().filter(|key| !key.signing).collect()
 }

@@ -1,7 +1,7 @@
-//! As whom an App commits: the name and the address of its bot, by which GitHub links commits to it.
+//! The identity that an App commits with: the name and the address of its bot, by which GitHub links commits to it.
 //!
-//! The number in the address is that of the bot's user and not that of the App, so GitHub has to be asked for it; once, since it
-//! never changes.
+//! The id in the address is that of the bot's user and not that of the App, so GitHub has to be asked for it; once, since it never
+//! changes.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::github::{GitHubError, User};
 use crate::model::{App, Caller, Installation};
 
-/// As whom an App commits.
+/// The identity that an App commits with.
 pub(crate) async fn identity(broker: &Arc<Broker>, call: &IdentityCall, caller: &Caller) -> Reply {
     let mut entry = broker.shared.entry("identity", caller);
     entry.record.app.clone_from(&call.app);
@@ -59,7 +59,7 @@ async fn find_bot(broker: &Broker, app: &App, caller: &Caller) -> Result<User, W
     let bot = if let Some(bot) = bot_of(broker, app, &slug, caller).await? {
         bot
     } else {
-        // The App is called differently now, or has no bot.
+        // The App has another name now, or has no bot.
         let now = slug_now(broker, app).await?;
         let bot = if now == slug { None } else { bot_of(broker, app, &now, caller).await? };
         bot.ok_or_else(|| explain::no_bot(app, &now))?
@@ -85,7 +85,7 @@ async fn bot_of(broker: &Broker, app: &App, slug: &str, caller: &Caller) -> Resu
         Err(error) => return Err(explain::github(&error, app)),
     };
     let Some(installation) = some_installation(broker, app).await? else {
-        // Nothing to show: what strangers are told has to do.
+        // There is no token to show: what strangers are told has to do.
         return if refusal == GitHubError::NotFound { Ok(None) } else { Err(explain::github(&refusal, app)) };
     };
     let asked = broker.tokens.with_metadata_token(app, &installation, caller, |github, token| {
@@ -122,8 +122,8 @@ fn meant<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a App, WireErro
     }
 }
 
-/// Whether somebody who shows a token may be told more. Servers in private mode and tenants of GHE.com tell strangers nothing, and
-/// github.com answers few questions of an address an hour, which others may have asked.
+/// Whether GitHub may say more when it is shown a token. Servers in private mode and tenants of GHE.com tell strangers nothing, and
+/// github.com answers few questions an hour from one address, which other machines may share.
 fn is_about_strangers(error: &GitHubError) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! Which repositories an installation reaches: asked once for all who want to know, and kept until somebody wants it anew.
+//! Which repositories an installation reaches: asked once for all clients that want to know, and kept until one asks anew.
 
 use std::sync::Arc;
 
@@ -51,14 +51,14 @@ async fn reached(broker: &Arc<Broker>, call: &RepositoriesCall, caller: &Caller)
 
 async fn list(broker: &Broker, app: &App, installation: &Installation, caller: &Caller) -> Result<Reached, WireError> {
     let mut all = Vec::new();
-    // That of an enterprise reaches none.
+    // The installation of an enterprise reaches none.
     if installation.account.is_some() {
         let listed = broker.tokens.with_metadata_token(app, installation, caller, |github, token| {
             pending(async move { github.repositories(app, &token).await })
         });
         all = listed.await?.map_err(|error| explain::github(&error, app))?;
     }
-    // A repository that comes while the pages are read can be on two of them.
+    // A repository that is created while the pages are read can be on two of them.
     all.sort_by_key(|one| one.id);
     all.dedup_by_key(|one| one.id);
     let all: Reached = all.into();

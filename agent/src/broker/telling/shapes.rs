@@ -40,7 +40,7 @@ pub(in crate::broker) fn key_state(outcome: &Stored, store: StoreKind) -> &'stat
     }
 }
 
-/// How a store is. One that answers that it has no key is well.
+/// How a store is. One that answers, if only that it has no key, is well.
 pub(super) fn store_state(outcome: &Stored) -> &'static str {
     match outcome {
         Ok(()) | Err(StoreError::NoEntry) => "ok",

@@ -17,7 +17,7 @@ const LEASES_PER_PAGE: usize = 50;
 /// Installations in one answer: up to about 1,500 bytes each, with every permission there is.
 const INSTALLATIONS_PER_PAGE: usize = 25;
 
-/// What `status` cannot know from the broker: where the agent listens and who started it.
+/// What `status` cannot know from the broker: where the agent listens and how it was started.
 #[derive(Debug, Clone)]
 pub(crate) struct Listening {
     /// The endpoint.
@@ -26,7 +26,7 @@ pub(crate) struct Listening {
     pub(crate) started_by: &'static str,
 }
 
-/// How the agent is. Asks nobody but the stores that are in use, and those only briefly.
+/// How the agent is. Asks only the stores that are in use, and those only briefly.
 pub(crate) async fn status(broker: &Broker, listening: &Listening) -> Reply {
     let config = broker.shared.current_config();
     let in_use = |kind| config.apps.iter().any(|app| app.store == kind);

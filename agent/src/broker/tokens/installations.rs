@@ -1,4 +1,4 @@
-//! The installation of an App on an owner: remembered, or looked up once for all who ask.
+//! The installation of an App on an owner: remembered, or looked up once for all clients that ask.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Tokens {
         }
     }
 
-    /// The installation on an owner: remembered, or looked up once for all who ask.
+    /// The installation on an owner: remembered, or looked up once for all clients that ask.
     async fn installation(self: &Arc<Self>, app: &App, owner: &Owner) -> Result<Option<Installation>, WireError> {
         let now = self.shared.now();
         if let Some(remembered) = self.shared.state().known.installation(&app.name, owner, now) {
@@ -57,7 +57,7 @@ impl Tokens {
             })
             .await;
         match outcome.unwrap_or_else(|| Err(panicked())) {
-            // While GitHub cannot be asked, what it said last is still the best there is: tokens at hand go on being served.
+            // While GitHub cannot be asked, its last answer still counts: tokens at hand go on being served.
             Err(error) if is_outage(&error) => {
                 self.shared.state().known.last_installation(&app.name, owner).map(Some).ok_or(error)
             }
@@ -97,7 +97,7 @@ impl Tokens {
         Ok(all.into_iter().map(|installation| installation.account.clone()).collect())
     }
 
-    /// The first installation of an App that was heard of and is `wanted`.
+    /// The first installation of an App that GitHub told of and that is `wanted`.
     pub(in crate::broker) fn seen(
         &self,
         app: &AppName,
@@ -112,13 +112,13 @@ impl Tokens {
         self.shared.state().known.learn_installation(&app.name, owner, Some(found.clone()), now);
     }
 
-    /// Looks again at the next question: what was believed about an owner has turned out wrong.
+    /// Forgets what was believed about an owner, since it has turned out wrong: the next question looks again.
     pub(in crate::broker) fn forget_owner(&self, app: &App, owner: &Owner) {
         self.shared.state().known.forget_owner(&app.name, owner);
     }
 }
 
-/// Whether a failure says nothing about what was asked, only that GitHub could not be asked.
+/// Whether a failure only says that GitHub could not be asked, and nothing about the question.
 fn is_outage(error: &WireError) -> bool {
     matches!(
         error.code,

@@ -1,4 +1,4 @@
-//! The token for a scope: from the cache, or minted, by us or by the first who asked.
+//! The token for a scope: from the cache, or from a mint, our own or one that another question began.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(in crate::broker) struct Served {
 }
 
 impl Served {
-    /// What is written down about it.
+    /// Puts into the record what is written down about it.
     pub(in crate::broker) fn note(&self, record: &mut Record) {
         let Self { lease, source } = self;
         (*source).clone_into(&mut record.outcome);
@@ -37,7 +37,7 @@ impl Served {
         record.hashed_token = Some(lease.minted.token.hash);
     }
 
-    /// What the one who asked gets of it.
+    /// What the client gets of it.
     pub(in crate::broker) fn to_lease(&self) -> Lease {
         let token = &self.lease.minted.token;
         Lease { username: TOKEN_USERNAME.to_owned(), token: token.secret.clone(), expires_at: token.expires_at }
@@ -83,7 +83,7 @@ impl Tokens {
         let now = self.shared.now();
         let mut state = self.shared.state();
         state.admits(app, &lease.scope)?;
-        // Each who waited counts as a use. The token may have been erased meanwhile; it was minted for us all the same.
+        // Each question that waited counts as a use. The token may have been erased meanwhile; it was minted for us all the same.
         let lease = state.live.use_again(&lease, now).unwrap_or(lease);
         Ok(Served { lease, source: if role == Role::Leader { MINT } else { JOINED } })
     }
@@ -94,7 +94,7 @@ impl Tokens {
         self.shared.state().live.peek(scope, min_ttl, now).cloned()
     }
 
-    /// Refuses a scope that would get no token at this moment, although all is well at GitHub, which was asked about one repository.
+    /// Refuses a scope that would get no token now, although GitHub, asked about one repository, found nothing wrong.
     pub(in crate::broker) fn would_mint(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
         let now = self.shared.now();
         let mut state = self.shared.state();

@@ -1,5 +1,4 @@
-//! What the agent itself asks GitHub with a token: one that may only read metadata, for one question, and that is killed right behind
-//! it.
+//! What the agent itself asks GitHub with a token: one that may only read metadata, for one question, and is revoked right after it.
 
 use std::sync::Arc;
 
@@ -12,8 +11,8 @@ use crate::github::{GitHub, GitHubError, MintAnswer, MintRepositories};
 use crate::model::{App, Caller, Installation, InstallationToken, Level, Permissions, RepositorySet, TokenScope};
 
 impl Tokens {
-    /// Asks something with a token of an installation that has the least permission there is. Nobody is given that token, and it is
-    /// no lease; that it was there is written down. Must run in a flight, so that no caller who goes away leaves it alive.
+    /// Asks GitHub with a token of an installation that has the least permission there is. No client gets it, and it is no lease; its
+    /// mint is written down. Must run in a single flight, so that a client that goes away does not leave the token alive.
     pub(in crate::broker) async fn with_metadata_token<'a, T>(
         self: &'a Arc<Self>,
         app: &'a App,
@@ -35,7 +34,7 @@ impl Tokens {
             Err(error) => return Err(refused(&error, app, installation)),
         };
         self.write_down(&scope, &token, caller);
-        // The JWT of the mint is at hand; what is needed of the call is its patience.
+        // The question needs no JWT, and the mint's is at hand; what it needs of the call is the patience.
         let outcome = self.app_api.call(app, |github, _| question(github, token.clone())).await;
         self.kill_unlisted(app, &scope, &token, caller).await;
         outcome
@@ -54,7 +53,7 @@ impl Tokens {
     }
 }
 
-/// Why there is no token to look with.
+/// Why there is no token to ask with.
 fn refused(error: &GitHubError, app: &App, installation: &Installation) -> WireError {
     match error {
         GitHubError::Suspended => explain::suspended(app, installation, ""),

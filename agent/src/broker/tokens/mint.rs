@@ -1,4 +1,4 @@
-//! One mint for all who wait for it: GitHub's token, proved, and kept or killed; and what to do when GitHub says no.
+//! One mint for all questions that wait for it: GitHub's token, proved, and kept or revoked; and what to do when GitHub says no.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,14 +39,14 @@ impl Tokens {
         {
             let state = self.shared.state();
             state.locking.open()?;
-            // Another mint may have ended between our look at the cache and this one.
+            // Another mint may have finished since the cache was looked at first.
             if let Some(lease) = state.live.peek(&mint.scope, mint.min_ttl, now).filter(|_| !mint.ahead) {
                 return Ok(lease.clone());
             }
         }
         let program = ancestry::describe(caller);
         let narrowed = match self.ask_for_token(&mint, caller).await? {
-            // The App was uninstalled, perhaps installed anew under another id: look once more, mint once more.
+            // The App was uninstalled, perhaps installed anew under another id: look up once more, mint once more.
             Err(GitHubError::NotFound) => {
                 self.shared.state().known.forget_owner(&mint.app.name, &mint.owner);
                 let found = self.installation_of(&mint.app, &mint.owner, mint.pinned).await?;
@@ -85,14 +85,14 @@ impl Tokens {
         };
         let least = i64::try_from(mint.min_ttl.as_secs()).unwrap_or(i64::MAX);
         if life < least {
-            // It is listed, for it lives, and may do for a caller that asks for less.
+            // It is listed, since it is alive and may do for a client that asks for less.
             return Err(explain::too_short(&mint.app, life, least));
         }
         self.refresh_in_time(minted.id);
         Ok(minted)
     }
 
-    /// Explains why there is no token, and remembers for a moment what would only be refused again.
+    /// Explains why there is no token, and remembers for some seconds what would only be refused again.
     fn refused(&self, mint: &Mint, error: &GitHubError) -> WireError {
         let Mint { app, installation, scope, owner, .. } = mint;
         let forget_owner = || self.shared.state().known.forget_owner(&app.name, owner);
@@ -113,7 +113,7 @@ impl Tokens {
                 forget_owner();
                 explain::grant_changed(app, installation, &scope.permissions)
             }
-            // Its other refusals of a mint are about too much at once; there is no number in the documentation, but in its words.
+            // GitHub's other refusals of a mint are about too much at once. Its documentation has no limit; its message does.
             GitHubError::Refused { status: 422, message } => explain::too_much(app, scope, message),
             error => explain::github(error, app),
         }

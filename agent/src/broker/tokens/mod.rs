@@ -1,4 +1,4 @@
-//! The life of a token: leased from the cache or minted, narrow, proved at the git server, replaced ahead of its end, killed.
+//! The life of a token: leased from the cache or minted, narrow, proved at the git server, replaced before it expires, revoked.
 
 mod installations;
 mod lease;
@@ -34,7 +34,7 @@ pub(in crate::broker) struct Tokens {
     app_api: Arc<AppApi>,
     lookups: SingleFlight<(AppName, Owner), Result<Option<Installation>, WireError>>,
     mints: SingleFlight<MintKey, Result<TokenLease, WireError>>,
-    /// A token is to be replaced before all others that wait for that.
+    /// Told when a token is to be replaced before all others that wait.
     renewal_comes_first: Notify,
 }
 
@@ -44,7 +44,7 @@ impl Tokens {
         Self { shared, app_api, lookups: SingleFlight::default(), mints: SingleFlight::default(), renewal_comes_first }
     }
 
-    /// Sees to it that a token is replaced in time if it is in use then.
+    /// Plans to replace a token in time, if it is in use by then.
     fn refresh_in_time(&self, id: LeaseId) {
         let comes_first = self.shared.state().live.plan_renewal(id);
         if comes_first {
@@ -52,7 +52,7 @@ impl Tokens {
         }
     }
 
-    /// Drops the token that a server refused, and remembers that it did; behind an exposed socket only one that was given out there.
+    /// Drops the token that a server refused, and remembers the refusal; with an exposed socket, only a token given out over it.
     pub(in crate::broker) fn erase(
         &self,
         erase: &Erase,

@@ -1,4 +1,4 @@
-//! One token for one set of repositories: by their ids when those are known, else by their names, and after a rename.
+//! One token for exactly one set of repositories: by their ids if those are known, else by their names, even after a rename.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::{App, Caller, InstallationToken, Level, RepositorySet, TokenSc
 /// A token for exactly the set that was asked for.
 pub(super) struct Narrowed {
     pub(super) token: InstallationToken,
-    /// One of the repositories is called differently now. Somebody else may take its old name any time.
+    /// One of the repositories has another name now. A different repository may take its old name at any time.
     pub(super) renamed: bool,
 }
 
@@ -26,7 +26,7 @@ impl Narrowed {
     }
 }
 
-/// GitHub's last word within, our own failure without.
+/// The outer error is ours; the inner one is GitHub's last word.
 type Outcome<T> = Result<Result<T, GitHubError>, WireError>;
 
 impl Tokens {
@@ -55,8 +55,8 @@ impl Tokens {
         }
     }
 
-    /// A token by ids whose repositories are not called as they were. Whoever has the names now comes first, for names are
-    /// what git and the rules mean; if nobody has them, the renamed ones are meant.
+    /// Settles a token by ids whose repositories have other names now. Repositories that now have the old names come first, for
+    /// names are what git and the rules mean; if there are none, the renamed ones are meant.
     async fn settle_names(
         self: &Arc<Self>,
         mint: &Mint,
@@ -113,7 +113,7 @@ impl Tokens {
         call.await
     }
 
-    /// Admits in the audit log that GitHub may have minted a token whose answer never came. No one holds it; it dies in an hour.
+    /// Admits in the audit log that GitHub may have minted a token that never arrived. No process has it; it expires in an hour.
     fn admit_lost_answer(&self, scope: &TokenScope, error: &GitHubError) {
         let mut entry = self.shared.own_entry("mint");
         entry.record.host = Some(scope.host.to_string());
@@ -123,8 +123,8 @@ impl Tokens {
         self.shared.write(entry);
     }
 
-    /// A repository that the installation does not include may only be called differently now. GitHub answers a lookup by its
-    /// old name with its id, and the id can be minted for.
+    /// A repository that the installation seems not to include may only have another name now. GitHub answers a lookup by the old
+    /// name with the id, and a token can be minted for the id.
     async fn follow_rename(self: &Arc<Self>, mint: &Mint) -> Outcome<Narrowed> {
         let RepositorySet::One(repository) = &mint.scope.repositories else {
             return Ok(Err(GitHubError::RepositoryNotIncluded));
@@ -150,7 +150,7 @@ impl Tokens {
     }
 }
 
-/// Whether GitHub gave more than it was asked for. Every token may look at metadata.
+/// Whether GitHub gave more than it was asked for. Every token may read metadata.
 fn is_wider(answer: &MintAnswer, scope: &TokenScope) -> bool {
     let asked = scope.repositories.names().map_or(0, <[_]>::len);
     let mut permissions = answer.token.permissions.iter();

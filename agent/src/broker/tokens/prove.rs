@@ -1,4 +1,4 @@
-//! A fresh token is proved at the git server before git gets it: GitHub's servers do not all know it at once.
+//! Proving a fresh token at the git server before git gets it: GitHub's servers do not all know it at once.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ const PROOF: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Tokens {
-    /// Waits until the git server knows a fresh token, for a few seconds at most; the same token all the time, since another one
-    /// would start from the beginning. If the git server still refuses, git gets the token and the git server's own words.
+    /// Waits until the git server knows a fresh token, for a few seconds at most. It is the same token all the time, since another one
+    /// would start from the beginning. If the git server still refuses it, git gets the token and shows the server's own words.
     pub(super) async fn prove(&self, mint: &Mint, token: &InstallationToken) {
         let Some(repository) = &mint.for_git else { return };
         if mint.scope.permissions.level("contents").is_none() {

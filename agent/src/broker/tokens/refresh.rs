@@ -1,4 +1,4 @@
-//! Tokens in use are replaced ahead of their end.
+//! Replacing tokens in use before they expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::wanted::Mint;
 use crate::model::{Caller, TokenScope};
 use crate::token::{Successor, TokenLease};
 
-/// A token whose time has come, without the token itself: when somebody locks the agent it must not be kept here.
+/// A token whose time has come, without the secret: when the agent is locked, no secret may be left here.
 struct Renewal {
     id: LeaseId,
     scope: Arc<TokenScope>,
@@ -26,8 +26,8 @@ impl Renewal {
 }
 
 impl Tokens {
-    /// Replaces tokens in use ahead of their end, for as long as the agent runs. One task waits for all of them, since there may
-    /// be thousands; each replacement is a task of its own.
+    /// Replaces tokens in use before they expire, for as long as the agent runs. One task waits for all of them, since there may be
+    /// thousands; each replacement is a task of its own.
     pub(in crate::broker) async fn keep_fresh(self: Arc<Self>) {
         loop {
             let (due, left) = self.renewals();
@@ -36,14 +36,14 @@ impl Tokens {
             }
             let comes_first = self.renewal_comes_first.notified();
             match left {
-                // A hint only: it stops while the machine sleeps. The next question looks as well.
+                // Only a hint: this timer stops while the machine sleeps. The next question looks as well.
                 Some(left) => drop(timeout(left, comes_first).await),
                 None => comes_first.await,
             }
         }
     }
 
-    /// What is to be replaced now, and how long it is until the next one is.
+    /// The tokens that are to be replaced now, and how long it is until the next one is.
     fn renewals(&self) -> (Vec<Renewal>, Option<Duration>) {
         let now = self.shared.now();
         self.shared.state().live.renewals(now, Renewal::of)
@@ -55,7 +55,7 @@ impl Tokens {
         let Successor { owner, pinned, min_ttl, for_git, caller } = successor;
         let config = self.shared.current_config();
         let Some(app) = config.app(&scope.app) else { return };
-        // Whoever asks next learns more, and whether it matters.
+        // The next question shows whether the failure matters, and says more.
         let Ok(Some(installation)) = self.installation_of(app, &owner, pinned).await else { return };
         // Meanwhile it may have been refused, revoked or replaced.
         if installation.id != scope.installation || !self.shared.state().live.is_serving(id) {
@@ -65,7 +65,7 @@ impl Tokens {
         self.refresh(Mint { app, owner, installation, pinned, scope, min_ttl, for_git, ahead: true }, &caller);
     }
 
-    /// Replaces a token; whoever asks meanwhile gets the old one, which is still good.
+    /// Replaces a token; a client that asks meanwhile gets the old one, which is still good.
     pub(super) fn refresh(self: &Arc<Self>, mint: Mint, caller: &Caller) {
         let (tokens, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Tokens are killed at GitHub: some of them, or one that no one may have.
+//! Revoking tokens at GitHub: some of the leases, or one token that no client may have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::config::Config;
 use crate::model::{App, Caller, ExposureId, InstallationToken, TokenScope};
 use crate::token::TokenLease;
 
-/// How long a revocation may take in all. Eight tokens at a time, so a hundred of them take a few seconds; a GitHub that does not
-/// answer must not hold up whoever asked, or an agent that is told to end.
+/// How long a revocation may take in all. With eight tokens at a time, a hundred of them take a few seconds. If GitHub does not
+/// answer, neither the client nor an agent that is told to stop may wait for long.
 pub(in crate::broker) const REVOKE_LIMIT: Duration = Duration::from_secs(20);
-/// Tokens that are killed at the same time. GitHub's secondary limits punish bursts.
+/// Tokens that are revoked at the same time. GitHub's secondary limits punish bursts.
 const REVOKED_AT_ONCE: usize = 8;
 
 impl Tokens {
-    /// Keeps tokens from being handed out first, and then kills them at GitHub. One that GitHub could not be told about stays
-    /// listed, so that it can be tried again. `config` knows the Apps of the tokens; it may be older than the running one.
+    /// First keeps tokens from being handed out, then revokes them at GitHub. One that could not be revoked stays listed, so that it
+    /// can be tried again. `config` knows the Apps of the tokens; it may be older than the running one.
     pub(in crate::broker) async fn revoke_where(
         self: &Arc<Self>,
         config: &Arc<Config>,
@@ -69,7 +69,7 @@ impl Tokens {
         outcome
     }
 
-    /// Writes down what became of a token that was to be killed.
+    /// Writes down what became of a token that was to be revoked.
     fn account_for(
         &self,
         scope: &TokenScope,
@@ -92,7 +92,7 @@ impl Tokens {
         self.shared.write(entry);
     }
 
-    /// Kills a token that is no lease: one that no one may have, or that is not needed any more.
+    /// Revokes a token that is no lease: one that no client may have, or that is not needed any more.
     pub(in crate::broker) async fn kill_unlisted(
         &self,
         app: &App,
@@ -105,13 +105,13 @@ impl Tokens {
         self.shared.github.reconnect(); // the connection that it went over keeps it in a buffer
     }
 
-    /// Keeps the tokens that were given out over an exposed socket from being replaced; they live until their hour ends.
+    /// Keeps the tokens that were given out over an exposed socket from being replaced; they live until they expire.
     pub(in crate::broker) fn retire_exposed(&self, exposure: &ExposureId) {
         let now = self.shared.now();
         self.shared.state().live.retire(|lease| lease.scope.exposure.as_ref() == Some(exposure), now);
     }
 
-    /// Forgets tokens that could not be killed.
+    /// Forgets tokens that could not be revoked.
     pub(in crate::broker) fn forget(&self, leases: impl Iterator<Item = LeaseId>) {
         let mut state = self.shared.state();
         for id in leases {

@@ -23,7 +23,7 @@ pub(in crate::broker) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// What its token reaches and may do.
+    /// What the token reaches and may do.
     pub(super) fn scope(&self) -> TokenScope {
         TokenScope {
             app: self.app.name.clone(),
@@ -35,14 +35,14 @@ impl Wanted<'_> {
         }
     }
 
-    /// The mint for it; `ahead` if there is a token that is to be replaced.
+    /// The mint for it; `ahead` if it is to replace a token that is still good.
     pub(super) fn mint(self, scope: TokenScope, ahead: bool) -> Mint {
         let Self { app, owner, installation, pinned, for_git, min_ttl, .. } = self;
         Mint { app: app.clone(), owner: owner.clone(), installation, pinned, scope, min_ttl, for_git, ahead }
     }
 }
 
-/// What makes two mints the same mint. A caller that needs a longer life cannot share a flight with one that needs less.
+/// What makes two mints the same mint. A client that needs a longer life cannot share a mint with one that needs less.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct MintKey {
     scope: TokenScope,
@@ -58,21 +58,21 @@ pub(super) struct Mint {
     pub(super) pinned: Option<InstallationId>,
     pub(super) scope: TokenScope,
     pub(super) min_ttl: Duration,
-    /// The repository that git is about to use the token for; none when it is not for git.
+    /// The repository that git is about to use the token for; `None` if it is not for git.
     pub(super) for_git: Option<RepositoryName>,
-    /// Mint although there is a token: it is replaced ahead of its end.
+    /// Mint although there is a token: it is replaced before it expires.
     pub(super) ahead: bool,
 }
 
 impl Mint {
-    /// What makes it the same as another one.
+    /// By which mints are the same.
     pub(super) fn key(&self) -> MintKey {
         MintKey { scope: self.scope.clone(), min_ttl: self.min_ttl }
     }
 
-    /// What the next mint for its scope needs, for whom this one is.
+    /// What the next mint for the same scope needs, with the caller that this one is for.
     pub(super) fn successor(&self, caller: &Caller) -> Successor {
-        // Both say the same, and the installation's name is there for all of its tokens.
+        // Both names are equal, and all tokens of the installation share its copy.
         let account = self.installation.account.as_ref();
         let owner = account.filter(|account| account.as_str() == self.owner.as_str()).unwrap_or(&self.owner).clone();
         let (pinned, min_ttl, for_git) = (self.pinned, self.min_ttl, self.for_git.clone());
