@@ -1,8 +1,8 @@
 //! What any number of agents costs GitHub in an hour, as a Markdown table: `cargo run -p ghapp-agent --example minting_cost`.
 //!
-//! Every agent is simulated, question by question, with the agent's own code where it decides: how long an installation is
-//! believed, when a token is replaced ahead of its end and whether it is in use, and how a long list is split into tokens. The
-//! table is in the README; `tests/minting_cost.rs` compares.
+//! Every agent is simulated, question by question, with the agent's own code for each decision: how long an installation is
+//! believed, when a token is replaced before it expires and whether it is in use, and how a long list is split into tokens. The
+//! table is in bench/README.md; `tests/minting_cost.rs` compares.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const LIFE: Duration = Duration::from_secs(3600);
 const START: Duration = Duration::from_secs(60);
 /// The longest time between two questions for one repository; the mean is half of it.
 const LONGEST_GAP: Duration = Duration::from_secs(600);
-/// What is simulated. The first hour is left out of the hourly numbers: the rest is what goes on for ever.
+/// The hours that are simulated. The first one is left out of the hourly numbers: the others are what goes on for ever.
 const HOURS: u32 = 13;
 const MINUTES: usize = HOURS as usize * 60;
 const END: Duration = Duration::from_secs(HOURS as u64 * 3600);
@@ -127,7 +127,7 @@ fn simulate((agents, owners, repositories, covers): Fleet, ahead: bool) -> Cost 
     for _ in 0..agents {
         let started = random.up_to(START);
         for owner in 0..owners {
-            // The repositories of one owner, and which token each shares.
+            // The repositories of one owner, and the token that each of them shares.
             let mine = (owner..repositories).step_by(usize::try_from(owners).unwrap_or(usize::MAX));
             let mut questions = Vec::new();
             for (place, repository) in mine.enumerate() {
@@ -160,7 +160,7 @@ fn ask(questions: &[(Duration, u64)], believed: Duration, ahead: bool, random: &
             cost.lookups.count(at);
         }
         if let Some(token) = tokens.get_mut(&number) {
-            // The agent's own timer looks when the plan says; after that, every question that finds the token good looks.
+            // The agent's own timer looks at the planned time; after that, every question looks that finds the token good.
             let due = token.minted + token.refresh.left(moment(token.minted));
             if ahead && due <= at && token.refresh.is_due(moment(token.last_used), moment(due)) {
                 *token = Token::mint(due, random, cost);
@@ -214,12 +214,12 @@ fn believed_for() -> Duration {
     Duration::from_secs(until.expect("nothing is believed for ever"))
 }
 
-/// A moment of the simulation. Nobody sets the clock.
+/// A moment of the simulation. The wall clock is never used.
 fn moment(boot: Duration) -> Moment {
     Moment { wall: 0, boot }
 }
 
-/// A number with its thousands set apart.
+/// A number with its thousands separated.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|part| String::from_utf8_lossy(part)).collect();

@@ -1,13 +1,13 @@
 //! The agent: holds key access and tokens, and serves the local socket.
 //!
-//! Follow one `get`: [`server`] reads a frame and checks who sent it; [`broker`] asks [`policy`] which App may serve the
-//! repository; [`installation`] and [`token`] remember what GitHub said, and what they do not know [`github`] asks for, with an
-//! app JWT that [`signer`] makes of the key that [`keystore`] holds; [`audit`] writes down what was decided.
+//! Follow one `get`: [`server`] checks which user sent it and reads the frame; [`broker`] asks [`policy`] which App may serve the
+//! repository; [`installation`] and [`token`] remember what GitHub said. What they do not know, [`github`] asks for, with an app
+//! JWT that [`signer`] makes of the key that [`keystore`] holds; [`audit`] writes down what was decided.
 //!
 //! Modules import only downwards; `tests/floors.rs` checks it:
 //!
 //! ```text
-//! 5  main                                      wires things; nobody imports it
+//! 5  main                                      wires things; nothing imports it
 //! 4  server     lifecycle                      doors: translate in, call the broker, translate out
 //! 3  broker                                    the use cases; the only place where both wings meet
 //! 2  policy installation token failures  ||  config keystore signer github audit
@@ -16,8 +16,8 @@
 //! 0  ghapp-protocol                            bytes, words and paths shared with the helper
 //! ```
 //!
-//! The command line is a package of its own. It may know what a person configures and what that means, and how the files are read
-//! that are a person's own; what serves tokens is private, so that the compiler keeps it out of there.
+//! The command line is a package of its own. It may know what people configure and what that means, and how their own files are
+//! read. What serves tokens is private, so that the compiler keeps the command line out.
 
 pub mod audit;
 mod broker;
@@ -36,8 +36,8 @@ mod server;
 pub mod signer;
 mod token;
 
-/// The rules that decide how often GitHub is asked. `examples/minting_cost.rs` counts with them, so that what it says is what the
-/// agent does.
+/// The rules that decide how often GitHub is asked. `examples/minting_cost.rs` counts with them, so that its table is what the agent
+/// does.
 pub mod minting {
     pub use crate::installation::Installations;
     pub use crate::token::Refresh;
@@ -54,7 +54,7 @@ pub mod program {
     };
     pub use crate::process::memory::WipingAllocator;
 
-    /// Serves the endpoint until the agent is told to end, has nothing left to do, or `patron` has ended.
+    /// Serves the endpoint until the agent is told to stop, has nothing left to do, or the process `patron` has exited.
     pub async fn run(
         start: Start,
         patron: Option<u32>,

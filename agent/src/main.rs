@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::{self, writer::BoxMakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Not for the other two programs: they end, and a new process never sees the memory of an old one.
+/// Not for the other two programs: they exit soon, and a new process never sees the memory of an old one.
 #[global_allocator]
 static ALLOCATOR: WipingAllocator = WipingAllocator;
 
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     run(start, patron, endpoint, config_file)
 }
 
-/// Starts another process in the background and repeats its only line for whoever started this one.
+/// Starts another process in the background and repeats its only line for the process that started this one.
 fn daemonize(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> ExitCode {
     match program::detach(endpoint, config_file, patron) {
         Ok(Outcome::Ready) => {
@@ -86,7 +86,7 @@ fn run(start: Start, patron: Option<u32>, endpoint: Endpoint, config_file: PathB
         Err(error) => return complain(&error.to_string()),
     };
     let outcome = runtime.block_on(program::run(start, patron, endpoint, config_file));
-    // A keyring call may hang for ever; the agent ends all the same.
+    // A keyring call may hang for ever; the agent exits all the same.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,9 +109,9 @@ fn start_logging(start: Start) {
     let level = if trace.is_some() { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let file = trace.map(PathBuf::from).filter(|path| path.is_absolute());
     if start == Start::Detached && file.is_none() {
-        return; // nobody reads its standard error
+        return; // its standard error is not read
     }
-    // Of ours only: libraries log what they hold.
+    // Only what we log: libraries log what they hold.
     let ours = Targets::new().with_target("ghapp_agent", level);
     let writer = match file.and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok()) {
         Some(file) => BoxMakeWriter::new(std::sync::Mutex::new(file)),
@@ -125,7 +125,7 @@ fn print_line(line: &str) {
     println!("{line}");
 }
 
-/// Prints what was asked for. That nobody is left to read it is no failure.
+/// Prints what was asked for. A reader that has gone away is no failure.
 fn print(text: &str) -> ExitCode {
     drop(io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS

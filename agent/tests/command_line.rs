@@ -1,4 +1,4 @@
-//! The real `ghapp-agent` program, as far as its command line goes: where it prints, and what it exits with.
+//! The command line of the real `ghapp-agent` program: where it prints, and what it exits with.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The configuration file: what is understood, and where each mistake is said to be.
+//! The configuration file: what is understood, and where each mistake is reported.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn read(text: &str) -> Result<Config, String> {
     parse(text, Path::new("config.toml")).map_err(|error| error.to_string())
 }
 
-/// Parses a text in which `^` marks where the mistake is said to be.
+/// Parses a text in which `^` marks where the mistake is to be reported.
 #[track_caller]
 fn mistake(text: &str, says: &str) {
     let at = text.find('^').expect("the place is marked");
@@ -200,7 +200,7 @@ fn an_app_that_a_rule_names_is_not_removed() {
 #[test]
 fn the_table_of_keys_has_those_that_are_understood() {
     for section in Section::ALL {
-        // What an unknown key is told is there instead.
+        // The error for an unknown key lists the keys that exist.
         let error = read(&format!("{}\nqqqqqqqqqqqqqqqqqqqqqqqq = 1\n", section.header())).unwrap_err();
         let (_, valid) = error.split_once("valid keys: ").unwrap();
         let mut understood: Vec<_> = valid.split(", ").collect();

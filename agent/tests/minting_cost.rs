@@ -1,4 +1,4 @@
-//! bench/README.md says what the agent costs GitHub; the program that computes it says the same.
+//! bench/README.md and the program that computes what the agent costs GitHub say the same.
 
 use std::fs;
 use std::path::Path;

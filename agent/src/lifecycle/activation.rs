@@ -10,11 +10,11 @@ pub(super) enum Activated {}
 
 /// Takes over the socket that the service manager listens on, if it started us for one.
 ///
-/// The variables are removed by then. Must run before any other thread exists.
+/// Removes the variables. Must run before any other thread exists.
 #[cfg(unix)]
 pub(super) fn take() -> std::io::Result<Option<Activated>> {
-    // listenfd takes a missing LISTEN_PID for ours; a variable that leaked in from elsewhere would then turn some file of ours
-    // into a socket.
+    // listenfd takes a missing LISTEN_PID for ours; variables that leaked in from elsewhere would then turn one of our files into
+    // a socket.
     let pid = std::env::var("LISTEN_PID").ok().and_then(|pid| pid.parse().ok());
     if pid != Some(std::process::id()) {
         return Ok(None);

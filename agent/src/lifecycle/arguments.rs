@@ -1,4 +1,4 @@
-//! The command line of `ghapp-agent`: its few flags, read without a parser that the program with the keys would have to link.
+//! The command line of `ghapp-agent`: its few flags, read without a large parser that the program with the keys would have to link.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -47,7 +47,7 @@ pub enum Request {
 pub struct Arguments {
     /// In the foreground or not.
     pub mode: Mode,
-    /// `--patron`, hidden: the process that a private agent ends with.
+    /// `--patron`, hidden: the process that a private agent runs for.
     pub patron: Option<u32>,
     /// `--socket`: another place than the user's own.
     pub socket: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub struct UsageError {
 
 const MODES: &str = "\nUsage: ghapp-agent <--foreground|--daemonize|--detached>\n";
 const FULL: &str = "\nUsage: ghapp-agent [OPTIONS] <--foreground|--daemonize|--detached>\n";
-/// Where the cause says enough.
+/// For causes that say enough.
 const NONE: &str = "";
 
 impl fmt::Display for UsageError {
@@ -94,7 +94,7 @@ impl fmt::Display for UsageError {
     }
 }
 
-/// Reads a command line, the program's name in front left out.
+/// Reads a command line without the program's name.
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let mut parser = lexopt::Parser::from_args(words);
     let mut modes = Vec::new();
@@ -126,7 +126,7 @@ fn next(parser: &mut lexopt::Parser) -> Result<Option<Arg<'_>>, UsageError> {
     })
 }
 
-/// A flag that there is not, with the nearest one that there is.
+/// Refuses an unknown flag, and names the nearest one that exists.
 fn unknown(name: &str) -> UsageError {
     let error = unexpected(&format!("--{name}"));
     match nearest(name, FLAGS) {

@@ -1,4 +1,4 @@
-//! Starts an agent of its own session that inherits nothing, and waits until it listens.
+//! Starts an agent in a session of its own that inherits nothing, and waits until it listens.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -12,10 +12,10 @@ use super::ready;
 
 /// The option by which [`detach`] starts the process that stays.
 const DETACHED_OPTION: &str = "--detached";
-/// The option that names the process for whose sake an agent runs.
+/// The option that names the process that a private agent runs for.
 const WATCHED_OPTION: &str = "--patron";
 
-/// What became of the agent that was to be started, as the line that its starter reads.
+/// What became of the agent that was to be started, from the line that its starter reads.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It listens.
@@ -54,12 +54,12 @@ pub fn detach(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> i
     })
 }
 
-/// Leaves the starter's session and terminal. Called first of all by the process that stays.
+/// Leaves the starter's session and terminal. The first thing that the process that stays calls.
 #[cfg(unix)]
 pub fn leave_session() {
     // Fails only for a group leader, which this process is not when `detach` started it.
     let _ = rustix::process::setsid();
-    // Whatever the starter's mask: sockets, locks and logs are this user's alone.
+    // Whatever the starter's mask is, sockets, locks and logs are for this user alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 

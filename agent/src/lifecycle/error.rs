@@ -37,7 +37,7 @@ pub enum StartupError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The process for whose sake it was to run has ended, or cannot be watched.
+    /// The process that the agent was to run for has exited, or cannot be watched.
     #[error("cannot watch process {pid}: {source}")]
     WatchedProcess {
         /// The process.

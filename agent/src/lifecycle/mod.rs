@@ -35,16 +35,16 @@ pub use detach::{Outcome, detach, leave_session, tell_failure, tell_misplaced};
 pub use error::StartupError;
 pub use ready::Start;
 
-/// How often the agent looks whether it has been unused for long enough to lock or to end, and whether its socket is still its own.
-/// One that was removed by mistake is made again: the agent may hold keys that are nowhere else. An agent whose whole place is gone,
-/// at logout for example, has no clients any more and leaves.
+/// How often the agent looks whether it has been unused for long enough to lock or to exit, and whether its socket is still its own.
+/// A socket that was removed by mistake is made again: the agent may hold keys that are nowhere else. An agent whose whole place is
+/// gone, at logout for example, has no clients any more and exits.
 const DISPLACED_CHECK: Duration = Duration::from_secs(5);
 
 /// Runs an agent until it is told to stop.
 ///
 /// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
-/// a channel, and another one when the socket had to be made again. With a `patron` it also ends when that process has ended, and
-/// takes its directory along.
+/// a channel, and another one when the socket had to be made again. With a `patron` the agent also stops when that process has
+/// exited, and removes its directory.
 pub(crate) async fn run<S, F>(
     start: Start,
     patron: Option<u32>,
@@ -85,9 +85,9 @@ where
     ready::tell(start);
     let listening = Listening { endpoint: endpoint.clone(), started_by };
     let (listeners, new_listeners) = mpsc::channel(1);
-    // There is room for one, and the receiver is in our hand.
+    // There is room for one, and we hold the receiver.
     let _ = listeners.try_send(listener);
-    // A task of its own: waking the one that the runtime was started with takes a system call, and each connection wakes it.
+    // In a task of its own: each connection wakes it, and waking the one that the runtime was started with takes a system call.
     let mut serving = tokio::spawn(serve(new_listeners, Arc::clone(&broker), listening, stop.clone()));
     let is_private = patron.is_some();
     if let Some(patron) = patron {
@@ -122,7 +122,7 @@ where
                     Standing::Unmarked => match place.mark_again() {
                         Ok(listener) => {
                             warn!("the socket was removed and is made again");
-                            // Full only if the one before has not even been looked at; it is tried again at the next tick.
+                            // Full only if the listener before has not been taken yet; the next tick tries again.
                             let _ = listeners.try_send(listener);
                         }
                         Err(error) => warn!(%error, "the socket was removed and cannot be made again"),
@@ -144,7 +144,7 @@ where
     Ok(())
 }
 
-/// Lets the agent end after something, as it does when it is told to.
+/// Stops the agent after an event, in the same way as when it is told to.
 async fn end_after(event: impl Future<Output = ()>, broker: Arc<Broker>, stop: watch::Sender<bool>) {
     event.await;
     signals::end(&broker).await;
@@ -159,7 +159,7 @@ fn remove_place(endpoint: &Endpoint) {
     }
     if let Some(directory) = endpoint.path().parent() {
         remove_exposed(directory);
-        // It stays when somebody put something else there.
+        // It stays if there is something else in it.
         let _ = std::fs::remove_dir(directory);
     }
 }
@@ -168,7 +168,7 @@ fn remove_place(endpoint: &Endpoint) {
 fn remove_exposed(directory: &Path) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(EXPOSED_PREFIX) {
-            // It stays when somebody put something else there.
+            // It stays if there is something else in it.
             let _ = std::fs::remove_dir(entry.path());
         }
     }

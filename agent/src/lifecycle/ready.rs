@@ -1,4 +1,4 @@
-//! Tells whoever started us that we listen, or why we do not.
+//! Tells the process that started the agent that it listens, or why it does not.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use super::error::StartupError;
 pub enum Start {
     /// By a person or a service manager: it stays in the foreground and logs to standard error.
     Foreground,
-    /// By [`super::detach()`]: nothing of the starter's is left, and it says on standard output when it is ready.
+    /// By [`super::detach()`]: it keeps nothing of the starter's, and says on standard output when it is ready.
     Detached,
 }
 
@@ -27,10 +27,10 @@ pub(super) fn tell(start: Start) {
     }
 }
 
-/// Tells a service manager that the agent ends.
+/// Tells a service manager that the agent stops.
 pub(super) fn tell_stopping() {
     #[cfg(target_os = "linux")]
-    // Nobody may be left to hear it.
+    // There may be no service manager that hears it.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 }
 
@@ -53,11 +53,11 @@ fn say(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Lets go of the pipe to the starter: it waits for its end.
+/// Closes the pipe to the starter, which waits for the end of it.
 #[cfg(unix)]
 fn release_stdout() {
     if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
-        // If it cannot be replaced the starter still has its line, and does not wait for the end of the pipe.
+        // If it cannot be replaced, the starter still has its line.
         let _ = rustix::stdio::dup2_stdout(&null);
     }
 }

@@ -11,19 +11,19 @@ use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
 use crate::broker::{Broker, lock};
 
-/// logind (org.freedesktop.login1(5)). It sends `Lock` to the session's programs when somebody locks the screen, `loginctl
-/// lock-session` among them.
+/// logind (org.freedesktop.login1(5)). It sends `Lock` to the session's programs when the screen is locked, by `loginctl
+/// lock-session` for example.
 const LOGIND: &str = "org.freedesktop.login1";
 /// The interface of a session there.
 const SESSION: &str = "org.freedesktop.login1.Session";
 /// The signal.
 const LOCK: &str = "Lock";
 
-/// Listens for as long as the agent lives. Without a system bus there is nothing to listen to, and that is told, since somebody
-/// relies on it.
+/// Listens for as long as the agent runs. Without a system bus there is nothing to listen to. That is logged, since the user relies
+/// on the lock.
 pub(super) fn watch(broker: Arc<Broker>) {
     let (locked, mut locks) = mpsc::channel(1);
-    // zbus waits with a runtime of its own; here on a thread of its own, which ends with the process.
+    // zbus waits with a runtime of its own; here on a thread of its own, which is gone with the process.
     let listening = std::thread::Builder::new().name("screen-lock".to_owned()).spawn(move || {
         if let Err(error) = listen(&locked) {
             warn!(%error, "screen locks are not noticed");
@@ -41,7 +41,7 @@ pub(super) fn watch(broker: Arc<Broker>) {
 
 fn listen(locked: &mpsc::Sender<()>) -> zbus::Result<()> {
     let bus = Connection::system()?;
-    // The bus itself sees to it that only logind's own signals count.
+    // The bus itself makes sure that only logind's own signals count.
     let rule = MatchRule::builder().msg_type(Type::Signal).sender(LOGIND)?.interface(SESSION)?.member(LOCK)?.build();
     let signals = MessageIterator::for_match_rule(rule, &bus, None)?;
     info!("screen locks are noticed");

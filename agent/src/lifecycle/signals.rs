@@ -9,8 +9,8 @@ use tracing::info;
 use crate::broker::{Broker, apps, lock};
 use crate::model::Caller;
 
-/// Turns SIGTERM and SIGINT into a stop that lets requests finish, SIGHUP into a reload (a closed terminal must not end an agent),
-/// and SIGUSR1 into a lock: it makes ssh-agent forget its keys, too.
+/// Turns SIGTERM and SIGINT into a stop that lets requests finish, SIGHUP into a reload (a closed terminal must not stop an agent),
+/// and SIGUSR1 into a lock: ssh-agent forgets its keys at that signal, too.
 #[cfg(unix)]
 pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Result<()> {
     use ghapp_protocol::message::Reply;
@@ -34,7 +34,7 @@ pub(super) fn watch(stop: &watch::Sender<bool>, broker: Arc<Broker>) -> io::Resu
         }
         tokio::select! {
             () = end(&broker) => {}
-            // Whoever says it twice does not want to wait for GitHub.
+            // A second signal means: do not wait for GitHub.
             _ = terminate.recv() => warn!("told to stop at once"),
             _ = interrupt.recv() => warn!("told to stop at once"),
         }

@@ -1,4 +1,4 @@
-//! The process for whose sake a private agent runs (`ghapp agent run`): when it has ended, however it did, the agent ends.
+//! The process that a private agent runs for (`ghapp agent run`): when that process exits, for any reason, the agent exits.
 
 use std::io;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::interval;
 
-/// How often it is looked for where the system does not tell when a process ends.
+/// How often the process is looked for where the system does not tell when it exits.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A process that is watched.
 pub(super) struct WatchedProcess {
     pid: u32,
-    /// Speaks when the process has ended, be it that nobody has waited for it yet. Nothing: it has to be looked for.
+    /// Told when the process has exited, even if it is still a zombie. `None` if the process has to be looked for.
     exit: Option<oneshot::Receiver<()>>,
 }
 
 impl WatchedProcess {
-    /// Pays attention to a process. An error if there is none of that number.
+    /// Watches a process. An error if there is none with that id.
     #[cfg(target_os = "linux")]
     pub(super) fn of(pid: u32) -> io::Result<Self> {
         use rustix::event::{PollFd, PollFlags, poll};
@@ -30,7 +30,7 @@ impl WatchedProcess {
             Err(_) => return Ok(Self { pid, exit: None }),
         };
         let (sender, exit) = oneshot::channel();
-        // It waits for as long as the agent lives, and ends with it.
+        // The thread waits for as long as the agent runs, and is gone with it.
         std::thread::Builder::new().name("watched-process".to_owned()).spawn(move || {
             let end = loop {
                 match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
@@ -38,19 +38,19 @@ impl WatchedProcess {
                     end => break end,
                 }
             };
-            // Closed without a word when the system cannot tell.
+            // The channel is closed without a message if the system cannot tell.
             end.ok().and_then(|_| sender.send(()).ok())
         })?;
         Ok(Self { pid, exit: Some(exit) })
     }
 
-    /// Pays attention to a process. An error if there is none of that number.
+    /// Watches a process. An error if there is none with that id.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn of(pid: u32) -> io::Result<Self> {
         if lives(pid) { Ok(Self { pid, exit: None }) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    /// Waits for its end.
+    /// Waits until the process has exited.
     pub(super) async fn ended(self) {
         if let Some(exit) = self.exit
             && exit.await.is_ok()

@@ -17,14 +17,14 @@ use super::service::Service;
 use super::{dispatch, peer};
 use crate::model::Exposure;
 
-/// How long a client may take to send its request. It has it ready when it connects.
+/// How long a client may take to send its request, which is ready when it connects.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Room for a question of git's, with an owner and a repository of the longest names.
 const USUAL_REQUEST: usize = 1024;
 /// How long a client may take to read its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves one connection, over the agent's own socket or an exposed one. Whatever goes wrong concerns this client alone.
+/// Serves one connection, over the agent's own socket or an exposed one. What goes wrong concerns this client alone.
 pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&Arc<Exposure>>) {
     let caller = match peer::check(stream, exposure.and_then(|exposure| exposure.uid)) {
         Ok(caller) => caller,
@@ -53,15 +53,15 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
         Ok(Err(FrameError::Io(_))) | Err(_) => return,
     };
     let stops = matches!(reply, Reply::Stopping { .. });
-    // The client may have gone away; that is its right.
+    // The client may have gone away, and may do so.
     let _ = timeout(WRITE_TIMEOUT, write(stream, version, reply)).await;
-    drop(in_use); // and not earlier: see there
+    drop(in_use); // not before the answer is written: see `InUse`
     if stops {
         service.stop.send_replace(true);
     }
 }
 
-/// Reads one request: in one call, if it is one of git's. What comes behind it is nobody's.
+/// Reads one request: in one call, if it is one of git's. What comes after it is ignored.
 async fn read(mut stream: &Stream) -> Result<Request, FrameError> {
     let mut bytes = Zeroizing::new(vec![0; USUAL_REQUEST]);
     let mut filled = 0;
@@ -82,7 +82,7 @@ async fn read(mut stream: &Stream) -> Result<Request, FrameError> {
     frame::decode(&bytes[frame::HEADER..end])
 }
 
-/// How much was read; nothing is an end in the middle.
+/// How much was read; to read nothing is an end in the middle.
 fn some(count: usize) -> Result<usize, FrameError> {
     if count == 0 { Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()) } else { Ok(count) }
 }

@@ -1,4 +1,4 @@
-//! A wire message becomes a call of the broker, and what it says a wire message.
+//! Turns a wire message into a call of the broker, and sets the time that each may take.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::model::{Caller, Exposure};
 
 /// How long git's questions may take: less than the helper's 20 s, so that a slow answer still becomes a clear one.
 const GIT_DEADLINE: Duration = Duration::from_secs(18);
-/// What people are told when an answer is late and the work behind it harms nobody if it goes on or is given up.
+/// What people are told when an answer is late and its work does no harm, whether it goes on or is given up.
 const TRY_AGAIN: &str = "try again";
 // What they are told when the work goes on behind a late answer.
 const LOGIN_GOES_ON: &str = "the login goes on; see later: ghapp apps";
@@ -98,12 +98,12 @@ pub(super) async fn answer_exposed(
     }
 }
 
-/// Ends a question whose answer is late. What GitHub was asked for others as well goes on.
+/// Gives up a question whose answer is late. Calls of GitHub that other questions wait for as well go on.
 async fn within(deadline: Duration, reply: impl Future<Output = Reply>) -> Reply {
     timeout(deadline, reply).await.unwrap_or_else(|_| late(deadline, TRY_AGAIN))
 }
 
-/// Lets work that must not stop half-way run to its end, whether or not somebody waits for its answer.
+/// Lets work that must not stop half-way run to its end, whether or not a client still waits for its answer.
 async fn whole(deadline: Duration, hint: &str, work: impl Future<Output = Reply> + Send + 'static) -> Reply {
     match timeout(deadline, tokio::spawn(work)).await {
         Ok(Ok(reply)) => reply,

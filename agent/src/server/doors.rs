@@ -13,8 +13,8 @@ use super::service::{ACCEPT_PAUSE, Service};
 use crate::broker::git;
 use crate::model::Exposure;
 
-/// Connections over one exposed socket that are served at once: enough for a parallel fetch, and what a client that opens
-/// connections and says nothing can take from others.
+/// Connections over one exposed socket that are served at once: enough for a parallel fetch, and all that a client can take from
+/// others by opening connections and sending nothing.
 const MAX_CONNECTIONS: usize = 8;
 
 /// Serves every door that is made.
@@ -43,7 +43,7 @@ async fn serve(door: Door, service: Service) {
             Ok(stream) => {
                 let (service, exposure) = (service.clone(), Arc::clone(&exposure));
                 tokio::spawn(async move {
-                    // In this order: the places of all are taken only by a connection that has one among the exposed.
+                    // In this order: a connection takes one of the places of all only when it has one of the exposed.
                     let exposed_permit =
                         service.exposed_permits.acquire().await.expect("the semaphore is never closed");
                     let permit = service.permits.acquire().await.expect("the semaphore is never closed");
@@ -57,12 +57,12 @@ async fn serve(door: Door, service: Service) {
             }
         }
     }
-    drop(listener); // who comes now is refused at once
+    drop(listener); // a client that comes now is refused at once
     place.leave();
     drop(closing);
 }
 
-/// Waits for the end of a socket's time, and then has it closed.
+/// Waits until a socket's time is over, and then has it closed.
 async fn over(exposure: &Exposure, service: &Service) {
     sleep(git::time_left(&service.broker, exposure)).await;
     git::close_what_is_over(&service.broker);

@@ -1,4 +1,4 @@
-//! The door of an exposed socket, made with its rule.
+//! The door of an exposed socket: made when the broker agrees, and handed on to be served.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ mod platform;
 use crate::broker::{Broker, Listening, git};
 use crate::model::{Caller, Exposure};
 
-/// A socket that has been made, on its way to who serves it.
+/// A socket that has been made, on its way to the task that serves it.
 pub(super) struct Door {
     pub(super) listener: Listener,
     pub(super) place: platform::Place,
     pub(super) exposure: Arc<Exposure>,
-    /// Turns true when it is to be closed. Whoever waits for it to be let go of knows that the file is gone.
+    /// Turns true when the socket is to be closed. It is dropped when the file is gone, and `unexpose` waits for that.
     pub(super) closing: watch::Receiver<bool>,
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn open(
 ) -> Reply {
     let door = |exposure: &Arc<Exposure>, closing| {
         let (listener, place) = platform::bind(exposure)?;
-        // Whoever serves doors lives as long as this.
+        // The task that serves doors lives as long as this.
         let _ = doors.send(Door { listener, place, exposure: Arc::clone(exposure), closing });
         Ok(())
     };

@@ -29,7 +29,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves until `stop` turns true, then lets what is under way finish.
 ///
-/// A further listener takes the place of the one before.
+/// A further listener replaces the one before.
 pub(crate) async fn serve(
     mut listeners: mpsc::Receiver<Listener>,
     broker: Arc<Broker>,
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
                     connection::serve(&stream, &service, None).await;
                     drop(permit);
                 });
-                // First it is answered. To look for the next one costs the kernel as much when nobody is there.
+                // It is answered first: looking for the next one costs the kernel just as much when there is none.
                 yield_now().await;
             }
             Err(error) => {
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
             }
         }
     }
-    drop(listener); // who comes now is refused at once instead of waiting in vain
+    drop(listener); // a client that comes now is refused at once instead of waiting in vain
     git::close_all_exposed(&service.broker).await;
     info!("finishing what is under way");
     if timeout(DRAIN, permits.acquire_many(MAX_CONNECTIONS)).await.is_err() {

@@ -1,4 +1,4 @@
-//! Who is at the other end: this user, or nobody.
+//! Checks the user at the other end: only the one that a socket is for, and root, are served.
 
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::traits::StreamCommon;
@@ -8,7 +8,7 @@ use crate::model::Caller;
 /// Why a connection is closed before anything is read from it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// The system does not say who it is. An error is ignorance, and ignorance is refused.
+    /// The system does not say which user it is. An error is ignorance, and ignorance is refused.
     #[error("the peer is unknown")]
     Unknown,
     /// Another user.
@@ -17,8 +17,8 @@ pub(super) enum Refusal {
     Foreign(u32),
 }
 
-/// Checks the peer's user: the agent's own, or the one that an exposed socket is for. The process id is passed on as a hint: it may
-/// belong to another process by now.
+/// Checks the peer's user: the agent's own, or the one that an exposed socket is for. The process id is passed on only as a hint: it
+/// may belong to another process by now.
 pub(super) fn check(stream: &Stream, named: Option<u32>) -> Result<Caller, Refusal> {
     let peer = stream.peer_creds().map_err(|_| Refusal::Unknown)?;
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
@@ -35,7 +35,7 @@ pub(super) fn check(stream: &Stream, named: Option<u32>) -> Result<Caller, Refus
     Ok(Caller { uid: None, pid })
 }
 
-/// That one user, or root, who can read the agent's memory and become anybody anyway.
+/// Admits that one user, and root, which can read the agent's memory and become any user anyway.
 #[cfg(unix)]
 fn admit(peer: Option<u32>, one: u32) -> Result<(), Refusal> {
     match peer {

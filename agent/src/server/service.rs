@@ -1,4 +1,4 @@
-//! What both loops that accept connections share, that of the agent's own socket and that of an exposed one.
+//! What the two loops that accept connections share: that of the agent's own socket and that of exposed ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(super) struct Service {
     pub(super) stop: watch::Sender<bool>,
     /// A place among the connections that are served at once.
     pub(super) permits: Arc<Semaphore>,
-    /// A place among those over exposed sockets.
+    /// A place among the connections over exposed sockets.
     pub(super) exposed_permits: Arc<Semaphore>,
     /// Where exposed sockets are served; there are never more than the broker admits.
     pub(super) doors: mpsc::UnboundedSender<Door>,

@@ -1,11 +1,11 @@
-//! What breaks a rule is found.
+//! Tests of the rules: what breaks one is found, and nothing else.
 
 use crate::house::{House, Rule};
 use crate::places::{ENVIRONMENT, FILES, OWNERS, SECRETS, TASKS};
 use crate::rooms::AGENT;
 use crate::structure::{BROKER, CIRCLES, CONTRACT, DECISIONS, FLOORS, FOLDERS};
 
-/// The lines that break a rule, if these are all sources.
+/// The lines that break a rule, if these are all the sources.
 pub(crate) fn broken(rule: &Rule, sources: &[(&str, &str)]) -> Vec<(String, usize)> {
     let sources: Vec<_> = sources.iter().map(|(file, code)| ((*file).to_owned(), (*code).to_owned())).collect();
     let breaches = (rule.breaches)(&House::new(&sources));
@@ -106,7 +106,7 @@ fn what_breaks_the_plan_is_found() {
             ],
             vec![1, 2],
         ),
-        // What another room hands on is used by way of it.
+        // An item that another room re-exports is used by way of that room.
         (
             vec![
                 ("agent/src/lib.rs", ""),

@@ -1,4 +1,4 @@
-//! Which imports and calls lead from one file to another, and which do not.
+//! Tests of the arrows: which imports and calls lead from one file to another, and which do not.
 
 use crate::found::broken;
 use crate::house::House;
@@ -62,7 +62,7 @@ fn calls_lead_where_the_method_is() {
         // By path.
         ("fn f() { crate::t::T::both() }", vec!["m", "t"]),
         ("use crate::S; fn f() { x.map(S::both) }", vec!["s"]),
-        // By `self`, and by the type of a parameter, of a variable, of a field and of what is returned.
+        // By `self`, and by the type of a parameter, of a variable, of a field and of a result.
         ("impl crate::t::T { fn f(&self) { self.both() } }", vec!["m", "t"]),
         ("impl Clone for crate::t::T { fn f(&self) { self.both() } }", vec!["m", "t"]),
         ("fn f(t: &Arc<crate::t::T>) { t.clone().both() }", vec!["m", "t"]),
@@ -77,7 +77,7 @@ fn calls_lead_where_the_method_is() {
         ("struct A(u8, crate::t::T); impl A { fn f(self) { self.1.both() } }", vec!["m", "t"]),
         ("use crate::S; fn f(s: &S) { if let Some(t) = s.t() { t.both() } }", vec!["m", "s"]),
         ("use crate::S; fn f(s: &S) { let Some(t) = Some(Arc::clone(&s.t)) else { g() }; t.both() }", vec!["m", "s"]),
-        // By the name, if that is clear.
+        // By the name, if it is clear.
         ("fn f() { g(|it| it.only_s()) }", vec!["m"]),
         ("fn f() { g(|it| it.both()) }", vec![]),
         ("fn f() { g(|it| it.get()) }", vec![]),
@@ -95,7 +95,7 @@ fn what_a_folder_hands_on_is_no_arrow_and_what_it_uses_is_one() {
     let config = "agent/src/config/mod.rs";
     let load = "agent/src/config/load.rs";
     for (sources, circles) in [
-        // A file that only lists and hands on uses nothing; one that uses what it hands on does.
+        // A file that only lists and re-exports uses nothing; a file that uses what it re-exports does.
         (vec![("agent/src/token/mod.rs", "mod t;\npub use t::T;"), ("agent/src/token/t.rs", "use super::S;")], 0),
         (vec![("agent/src/token/mod.rs", "pub use t::T;\ntype S = T;"), ("agent/src/token/t.rs", "use super::S;")], 1),
         (vec![("agent/src/token/mod.rs", "use t::T;"), ("agent/src/token/t.rs", "use super::S;")], 1),

@@ -1,4 +1,4 @@
-//! Which file uses which: arrows by import and by call of a method, and the circles that they make.
+//! Which file uses which: arrows by import and by method call, and the circles that they make.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -13,12 +13,12 @@ pub(crate) struct Arrow {
     pub(crate) to: usize,
     /// How: `imports model::App`.
     pub(crate) how: String,
-    /// Only in a test.
+    /// Whether only a test does it.
     pub(crate) test: bool,
 }
 
-/// All arrows between files, in the order of files and lines. A `mod x;` is none, nor is a `pub use` of what is below it and not
-/// used in the file itself.
+/// All arrows between files, in the order of files and lines. A `mod x;` is none, nor is a `pub use` of an item below that the file
+/// itself does not use.
 pub(crate) fn arrows<'a>(workspace: &Workspace<'a>, methods: &Methods<'_, 'a>) -> Vec<Arrow> {
     let mut arrows = Vec::new();
     for (from, paths) in workspace.paths.iter().enumerate() {
@@ -59,10 +59,10 @@ pub(crate) fn arrows<'a>(workspace: &Workspace<'a>, methods: &Methods<'_, 'a>) -
     arrows
 }
 
-/// What can be reached from where, and by which arrow.
+/// Which files lead to which, and by which arrow.
 type Onward<'g> = HashMap<usize, Vec<(usize, &'g Arrow)>>;
 
-/// Circles of files, the shortest first. They have no arrow in common, and without their arrows there is none.
+/// Circles of files, the shortest first. They have no arrow in common, and without their arrows there is no circle.
 pub(crate) fn circles<'g>(arrows: &[&'g Arrow]) -> Vec<Vec<&'g Arrow>> {
     let mut onward = Onward::new();
     for arrow in arrows {

@@ -1,4 +1,4 @@
-//! What the rules look at: the sources of all programs, and which file uses which.
+//! What the rules check: the sources of all programs, and which file uses which.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ impl<'a> House<'a> {
         Self { workspace, arrows }
     }
 
-    /// The breaches that each source has by itself.
+    /// The breaches that each source makes by itself.
     pub(crate) fn each(&self, breaches: impl Fn(&Source<'a>) -> Vec<(usize, String)>) -> Vec<Breach> {
         let of = |source: &Source<'a>| {
             let found = breaches(source).into_iter();

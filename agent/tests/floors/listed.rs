@@ -1,4 +1,4 @@
-//! No list of a rule has what is not there.
+//! A check of the rules' own lists: each entry is still needed.
 
 use crate::places::{Deed, EXPOSING, OWNED, Places, READING, SPAWNING, exposes, reads_environment, starts_task};
 use crate::rooms::{HALLS, LENT};

@@ -1,18 +1,18 @@
-//! Which file a call of a method leads to, as far as the text says it.
+//! Which file a method call leads to, as far as the text tells.
 //!
 //! Only methods of `impl Type` blocks count: a call through a trait does not say which type answers it. `Type::method` leads where
-//! the path says. In `x.method()`, `x` is known like this:
+//! the path says. In `x.method()`, the type of `x` is found like this:
 //!
 //! 1. `self` is the type of the `impl` block. A parameter, or a `let` with a type, is one of the types that are named there: of
 //!    `&Arc<Broker>` it is `Broker`.
-//! 2. A field is what its `struct` says. A call is what its function returns, and a `let` what it is given. `clone`, `unwrap` and others
-//!    that hand on what they are called on change nothing.
-//! 3. A field or a result of something unknown is what all fields or functions of this name are.
+//! 2. A field has the type that its `struct` says, a call the type that its function returns, and a `let` that of its value. `clone`,
+//!    `unwrap` and others that return what they are called on change nothing.
+//! 3. A field or a result of something unknown has the type that all fields or functions of this name have.
 //! 4. Anything else is the one type that has such a method, if the package has only one, it is imported or in the same room, and the
 //!    types of the standard library have no such method.
 //!
-//! A call that could lead to two files is not counted, and a call that is not understood is none: a rule that fails for nothing would
-//! not be believed. An import is always seen, and without one there is rarely a call.
+//! A call that could lead to two files does not count, nor does one that is not understood: a rule that fails without reason would
+//! not be trusted. An import is always seen, and without one there is rarely a call.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -28,7 +28,7 @@ const ORDINARY: &str = "all any append as_bytes as_slice as_str chain clear cmp 
     min name new next notify_one open parse path pop position push read remove replace reset retain rev run send set skip sort \
     spawn split start starts_with status sum swap take to_owned to_string trim truncate try_from unlock update values wait wait_for \
     write zip";
-/// Names of those that hand on what they are called on, or what is in it.
+/// Names of methods that return what they are called on, or what is in it.
 const TRANSPARENT: &str = "as_deref as_deref_mut as_mut as_ref borrow clone cloned copied expect filter find first get get_mut iter \
     iter_mut last lock ok ok_or ok_or_else unwrap unwrap_or_default unwrap_or_else";
 
@@ -36,17 +36,17 @@ fn has(names: &str, name: &str) -> bool {
     names.split_whitespace().any(|known| known == name)
 }
 
-/// What is known of all types.
+/// What the sources say of all types.
 pub(crate) struct Methods<'w, 'a> {
     workspace: &'w Workspace<'a>,
-    /// The files where the methods of a type are.
+    /// The files that have the methods of a type.
     files: HashMap<(Type<'a>, &'a str), Vec<usize>>,
     /// The types that have a method of a name.
     owners: HashMap<&'a str, Types<'a>>,
-    /// What the fields of a type are, and what all fields of a name are.
+    /// The types of a type's fields, and of all fields of a name.
     fields: HashMap<(Type<'a>, &'a str), Types<'a>>,
     named_fields: HashMap<&'a str, Types<'a>>,
-    /// What the methods of a type return, or the functions of a file; and all functions of a name.
+    /// The types that a type's methods return, or a file's functions; and all functions of a name.
     results: HashMap<(Type<'a>, &'a str), Types<'a>>,
     named_results: HashMap<&'a str, Types<'a>>,
 }
@@ -111,7 +111,7 @@ impl<'w, 'a> Methods<'w, 'a> {
         }
     }
 
-    /// The one file where a type's method is.
+    /// The one file that has a type's method.
     pub(crate) fn file(&self, of: Type<'a>, method: &str) -> Option<usize> {
         match self.files.get(&(of, method)).map(Vec::as_slice) {
             Some([file]) => Some(*file),
@@ -148,7 +148,7 @@ impl<'w, 'a> Methods<'w, 'a> {
         calls
     }
 
-    /// The one type of the package that has a method, if that says enough.
+    /// The one type of the package that has a method, if the name alone is enough.
     fn only_owner(&self, file: usize, method: &str) -> Types<'a> {
         let package = |of: &&Type<'a>| self.workspace.package(of.0) == self.workspace.package(file);
         let owners: Types<'a> = self.owners.get(method).into_iter().flatten().filter(package).copied().collect();
@@ -200,7 +200,7 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
         scope
     }
 
-    /// What the `let` here makes known: `let name: Type`, `let name = call()`, `if let Some(name) = call()`.
+    /// The variable that a `let` here names, and its type: `let name: Type`, `let name = call()`, `if let Some(name) = call()`.
     fn variable(&self, start: usize, own: Option<Type<'a>>) -> Option<(&'a str, Types<'a>)> {
         let source = self.reader.source();
         let mut name = start + 1 + usize::from(source.text(start + 1) == "mut");
@@ -230,7 +230,7 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
         self.impls.iter().find(|(body, _)| body.contains(&index)).map(|(_, own)| *own)
     }
 
-    /// What the expression is that ends here: one of some types, none of ours, or unknown.
+    /// The type of the expression that ends here: one of some types, none of ours, or unknown.
     fn types(&self, end: usize) -> Option<Types<'a>> {
         let source = self.reader.source();
         let before = |index: usize| index.checked_sub(1).map_or("", |index| source.text(index));
@@ -239,7 +239,7 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
             "await" if before(end) == "." => self.types(end - 2),
             "]" => self.types(source.start_of_group(end).checked_sub(1)?),
             ")" => self.result(source.start_of_group(end).checked_sub(1)?, end),
-            // In a trait it is whatever has the trait.
+            // In a trait it is any type that has the trait.
             "self" if before(end) != "." => Some(self.own_type(end).into_iter().collect()),
             field if before(end) == "." => match self.types(end - 2) {
                 Some(known) => union(&self.methods.fields, &known, field),
@@ -253,7 +253,7 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
         }
     }
 
-    /// What the function returns whose name in a call is here, and whose arguments end there.
+    /// What a function returns: its name in a call is at `called`, and the arguments end at `end`.
     fn result(&self, called: usize, end: usize) -> Option<Types<'a>> {
         let source = self.reader.source();
         let name = source.text(called);
@@ -295,7 +295,7 @@ impl<'m, 'w, 'a> Scope<'m, 'w, 'a> {
     }
 }
 
-/// What something of one of these types is; nothing if none of them has it.
+/// The type of something that one of these types has; `None` if none of them has it.
 fn union<'a>(all: &HashMap<(Type<'a>, &'a str), Types<'a>>, of: &Types<'a>, name: &'a str) -> Option<Types<'a>> {
     let mut known = of.iter().filter_map(|of| all.get(&(*of, name))).peekable();
     known.peek()?;

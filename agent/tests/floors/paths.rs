@@ -1,4 +1,4 @@
-//! The paths in a source: what it brings in with `use`, and what it names in its code.
+//! The paths in a source: those that it brings in with `use`, and those in its code.
 
 use crate::source::Source;
 
@@ -7,15 +7,15 @@ pub(crate) struct Import<'a> {
     pub(crate) line: usize,
     /// As it is written, without groups.
     pub(crate) path: Vec<&'a str>,
-    /// What it is called here; `*` for everything that is there.
+    /// Its name here; `*` for everything in a module.
     pub(crate) name: &'a str,
-    /// Whether others may take it from here.
+    /// Whether other files may take it from here.
     pub(crate) public: bool,
     pub(crate) within: Vec<&'a str>,
     pub(crate) test: bool,
 }
 
-/// A path in the code: two names or more with `::` between them. That of `pub(in path)` is none: it names who may see something.
+/// A path in the code: two names or more with `::` between them. That of `pub(in path)` is none: it only says what may see an item.
 pub(crate) struct Path<'a> {
     pub(crate) line: usize,
     pub(crate) names: Vec<&'a str>,

@@ -5,7 +5,7 @@ use crate::source::Source;
 
 /// Where something may be done: the start of a path, and the reason.
 pub(crate) type Places = &'static [(&'static str, &'static str)];
-/// Whether something is done at a token.
+/// Whether something is done at the token with this index.
 pub(crate) type Deed = fn(&Source<'_>, usize) -> bool;
 
 pub(crate) const OWNERS: Rule = Rule {
@@ -162,7 +162,7 @@ pub(crate) const FILES: Rule = Rule {
     },
 };
 
-/// What is done outside its places. Tests within a file may: the secrets in them are made up.
+/// What is done outside its places. Tests within a file may do it: their secrets are made up.
 fn outside(source: &Source<'_>, places: Places, done: Deed, what: &str) -> Vec<(usize, String)> {
     if places.iter().any(|(place, _)| source.file.starts_with(place)) {
         return Vec::new();

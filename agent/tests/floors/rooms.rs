@@ -1,12 +1,12 @@
 //! The plan of the house: which room stands on which floor, and what it is for. This is the file to change when a room is added.
 
-/// Rooms above each other. A room uses only what stands below it; rooms on one floor do not know each other.
+/// Rooms above each other. A room uses only rooms below it; rooms on one floor do not know each other.
 pub(crate) struct Hall {
     /// Where the rooms are.
     pub(crate) root: &'static str,
-    /// Whether what the tests inside the files use counts, too.
+    /// Whether imports and calls in the files' own tests count, too.
     pub(crate) counts_tests: bool,
-    /// The floor counted from the ground, the folder or file (`mod` is the hall's own `mod.rs`), and its job.
+    /// The floor, counted from the ground; the folder or file (`mod` is the hall's own `mod.rs`); and its job.
     pub(crate) rooms: &'static [(u8, &'static str, &'static str)],
 }
 
@@ -21,7 +21,7 @@ pub(crate) const AGENT: Hall = Hall {
         (1, "files", "files with a rule of their own"),
         (2, "model", "the nouns"),
         (3, "process", "our own memory, and which program asks"),
-        // Two wings, and no room in them knows another one. The rules decide and do no I/O.
+        // Two wings, in which no room knows another one. The rules decide and do no I/O.
         (4, "policy", "which App may serve what"),
         (4, "installation", "what GitHub said of installations and repositories"),
         (4, "token", "which tokens are at hand"),
@@ -41,7 +41,7 @@ pub(crate) const AGENT: Hall = Hall {
     ],
 };
 
-/// What stands below `Broker` has no handle of it.
+/// The broker. Rooms below `Broker` have no handle of it.
 pub(crate) const BROKER: Hall = Hall {
     root: "agent/src/broker/",
     counts_tests: false,
@@ -88,8 +88,8 @@ pub(crate) const CLI: Hall = Hall {
     ],
 };
 
-/// All that the command line uses of the agent, as starts of paths below agent/src/: what its configuration and its model say. It never
-/// talks to GitHub, and has no key longer than it takes to hand it over.
+/// All that the command line uses of the agent, as starts of paths below agent/src/. It never talks to GitHub, and has no key for
+/// longer than it takes to hand it over.
 pub(crate) const LENT: &[(&str, &str)] = &[
     ("audit/reading.rs", "`ghapp logs` reads the log"),
     ("clock.rs", "people are told how long ago something was"),

@@ -1,4 +1,4 @@
-//! What a source says of types: `impl` blocks, functions with their parameters and results, and fields.
+//! What a source says of its types: `impl` blocks, functions with their parameters and results, and fields.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -74,7 +74,7 @@ impl<'w, 'a> Reader<'w, 'a> {
         Some(Block { of: of?, inherent, body: index + 1..source.end_of_group(index) - 1 })
     }
 
-    /// Behind the `>` that closes the `<` here; here, if there is none.
+    /// The index after the `>` that closes the `<` here; this index, if there is none.
     fn end_of_generics(&self, start: usize) -> usize {
         let source = self.source();
         let mut depth = 0;
@@ -91,7 +91,7 @@ impl<'w, 'a> Reader<'w, 'a> {
         source.tokens.len()
     }
 
-    /// The functions right in a block, each at its `fn`.
+    /// The functions directly in a block, each at its `fn`.
     pub(crate) fn methods_in(&self, body: &Range<usize>) -> Vec<usize> {
         let source = self.source();
         let (mut index, mut methods) = (body.start, Vec::new());
@@ -124,7 +124,7 @@ impl<'w, 'a> Reader<'w, 'a> {
         Signature { parameters: open + 1..close - 1, result: close..end, body: body..source.end_of_group(body) }
     }
 
-    /// The fields of the `struct` here, with what each is.
+    /// The fields of the `struct` here, each with its type.
     pub(crate) fn fields(&self, start: usize) -> Vec<(&'a str, Range<usize>)> {
         let source = self.source();
         let mut open = self.end_of_generics(start + 2);
@@ -141,7 +141,7 @@ impl<'w, 'a> Reader<'w, 'a> {
         }
     }
 
-    /// What is written as `name: Type` between commas.
+    /// The `name: Type` pairs between commas.
     pub(crate) fn typed(&self, range: Range<usize>) -> Vec<(&'a str, Range<usize>)> {
         let source = self.source();
         let typed = |part: Range<usize>| {
@@ -151,7 +151,7 @@ impl<'w, 'a> Reader<'w, 'a> {
         self.parts(range).into_iter().filter_map(typed).collect()
     }
 
-    /// What stands between commas.
+    /// The ranges between commas.
     fn parts(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let source = self.source();
         let (mut parts, mut start, mut index) = (Vec::new(), range.start, range.start);

@@ -1,6 +1,6 @@
 //! Reads Rust as far as the rules need it: names and signs, the module they are in, and the paths that they make.
 
-/// A source file, and what is left of it without comments and texts.
+/// A source file, and what is left of it without comments and string literals.
 pub(crate) struct Source<'a> {
     pub(crate) file: &'a str,
     pub(crate) code: &'a str,
@@ -11,9 +11,9 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Token<'a> {
     pub(crate) line: usize,
     text: &'a str,
-    /// The modules within the file that it is in, outermost first.
+    /// The modules of the file that the token is in, outermost first.
     pub(crate) within: Vec<&'a str>,
-    /// Only tests compile it.
+    /// Whether only tests compile it.
     pub(crate) test: bool,
 }
 
@@ -42,20 +42,20 @@ impl<'a> Source<'a> {
         source
     }
 
-    /// Whether an attribute begins here that leaves an item to the tests.
+    /// Whether an attribute begins here by which only tests compile an item.
     fn is_for_tests(&self, index: usize) -> bool {
         let names: Vec<_> = (index + 1..self.end_of_group(index + 1)).map(|index| self.text(index)).collect();
         names.get(1) == Some(&"cfg") && names.contains(&"test") && !names.contains(&"not") && !names.contains(&"any")
     }
 
-    /// Whether only tests have a module that is a file of its own.
+    /// Whether only tests compile a module that is a file of its own.
     pub(crate) fn is_only_for_tests(&self, module: &str) -> bool {
         let declared = |index: &usize| self.text(*index) == "mod" && self.text(index + 1) == module;
         let mut declared = (0..self.tokens.len()).filter(declared).peekable();
         declared.peek().is_some() && declared.all(|index| self.tokens[index].test)
     }
 
-    /// Behind the bracket that closes the one here; here, if there is none.
+    /// The index after the bracket that closes the one here; this index, if there is none.
     pub(crate) fn end_of_group(&self, start: usize) -> usize {
         let mut depth = 0;
         for index in start..self.tokens.len() {
@@ -71,7 +71,7 @@ impl<'a> Source<'a> {
         self.tokens.len()
     }
 
-    /// The bracket that opens what the one here closes.
+    /// The bracket that the one here closes.
     pub(crate) fn start_of_group(&self, end: usize) -> usize {
         let mut depth = 0;
         for index in (0..=end).rev() {
@@ -87,7 +87,7 @@ impl<'a> Source<'a> {
         0
     }
 
-    /// Where the item ends that begins here.
+    /// The end of the item that begins here.
     fn end_of_item(&self, start: usize) -> usize {
         let mut index = start;
         while index < self.tokens.len() {
@@ -101,12 +101,12 @@ impl<'a> Source<'a> {
         index
     }
 
-    /// Whether a token is a name; keywords are.
+    /// Whether a token is a name; keywords are names, too.
     pub(crate) fn is_name(&self, index: usize) -> bool {
         self.text(index).starts_with(|first: char| first.is_alphabetic() || first == '_')
     }
 
-    /// The text of a token; nothing beyond the ends.
+    /// The text of a token; empty outside the file.
     pub(crate) fn text(&self, index: usize) -> &'a str {
         self.tokens.get(index).map_or("", |token| token.text)
     }
@@ -142,7 +142,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Cuts Rust into names and signs, leaving out comments, texts and characters.
+/// Cuts Rust into names and signs, leaving out comments, strings and characters.
 fn tokens(code: &str) -> Vec<Token<'_>> {
     let (mut tokens, mut rest, mut line) = (Vec::new(), code, 1);
     while let Some(first) = rest.chars().next() {
@@ -176,7 +176,7 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// The length of a text up to and with its closing quote.
+/// The length of a string up to and with its closing quote.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, char) in text.char_indices() {

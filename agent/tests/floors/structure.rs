@@ -1,4 +1,4 @@
-//! The rules of structure: circles, floors, what the command line may use, and how large a thing may get.
+//! The rules of structure: circles, floors, what the command line may use, and how large folders and `Broker` may get.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub(crate) const CIRCLES: Rule = Rule {
     },
 };
 
-/// Where a circle begins, and the way around it: `imports b::B -> b.rs:2 calls A::a -> a.rs`.
+/// The file and line where a circle begins, and the way around it: `imports b::B -> b.rs:2 calls A::a -> a.rs`.
 fn way(house: &House<'_>, circle: &[&Arrow]) -> (usize, usize, String) {
     let file = |file: usize| house.workspace.sources[file].file;
     let step = |arrow: &&Arrow| format!("{}:{} {} -> ", file(arrow.from), arrow.line, arrow.how);
@@ -80,7 +80,7 @@ pub(crate) const CONTRACT: Rule = Rule {
     },
 };
 
-/// What the command line uses of the agent, and in which file below agent/src/ it is.
+/// What the command line uses of the agent, each with the file below agent/src/ that has it.
 pub(crate) fn loans<'h>(house: &'h House<'_>) -> Vec<(&'h Arrow, &'h str)> {
     let file = |file: usize| house.workspace.sources[file].file;
     let lent = |arrow: &'h Arrow| file(arrow.to).strip_prefix("agent/src/").map(|file| (arrow, file));

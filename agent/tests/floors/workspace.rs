@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::paths::{Import, Paths};
 use crate::source::Source;
 
-/// The packages, and the names that others know them by.
+/// The packages, and the names by which other packages import them.
 pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("protocol", "ghapp_protocol"),
     ("helper", "git_credential_ghapp"),
@@ -26,11 +26,11 @@ pub(crate) struct Workspace<'a> {
 /// Where a path leads.
 pub(crate) struct Target<'a> {
     pub(crate) file: usize,
-    /// What is meant in that file: nothing if the file itself is.
+    /// The item in that file; empty if the file itself is meant.
     pub(crate) item: Option<&'a str>,
-    /// What is meant of the item.
+    /// The part of the item, if one is meant.
     pub(crate) part: Option<&'a str>,
-    /// Files of other rooms that hand on what they have from elsewhere.
+    /// Files of other rooms that re-export it on the way.
     pub(crate) by_way_of: Vec<usize>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Workspace<'a> {
         Self { sources, paths, files, modules }
     }
 
-    /// What a path means that is written in a file, in the module `within` it. What is not ours is taken to be in the file itself.
+    /// Where a path leads that is written in a file, in the module `within` it. A path to no package of ours leads to the file itself.
     pub(crate) fn resolve(&self, file: usize, within: &[&'a str], path: &[&'a str]) -> Target<'a> {
         let mut from = self.modules[file].clone();
         from.extend(within);
@@ -65,7 +65,7 @@ impl<'a> Workspace<'a> {
         Target { file: end, item, part, by_way_of }
     }
 
-    /// Follows a path through modules and what they hand on: the file, the item and its part. Nothing for a package that is not there.
+    /// Follows a path through modules and re-exports: the file, the item and its part. `None` for a package that is not there.
     fn walk(
         &self,
         mut module: Vec<&'a str>,
@@ -118,7 +118,7 @@ impl<'a> Workspace<'a> {
         Some((self.file_of(&module)?, None, None))
     }
 
-    /// The file of a module, or the one that it is written in.
+    /// The file of a module, or the file that the module is written in.
     fn file_of(&self, module: &[&'a str]) -> Option<usize> {
         let known = |length: usize| self.files.get(&module[..length]).copied();
         (1..=module.len()).rev().find_map(known)
@@ -129,7 +129,7 @@ impl<'a> Workspace<'a> {
         self.sources[file].file.split('/').next().unwrap_or_default()
     }
 
-    /// The room of the agent that a file is in; other packages are one room each.
+    /// The room of the agent that a file is in; every other package is one room.
     pub(crate) fn room(&self, file: usize) -> &'a str {
         let path = self.sources[file].file;
         let inside = path.strip_prefix("agent/src/").unwrap_or("");
@@ -137,7 +137,7 @@ impl<'a> Workspace<'a> {
         &path[..end]
     }
 
-    /// Whether a file is in the module that the other one makes.
+    /// Whether a file is in the module that another file makes.
     pub(crate) fn is_below(&self, file: usize, other: usize) -> bool {
         self.modules[file].starts_with(&self.modules[other])
     }

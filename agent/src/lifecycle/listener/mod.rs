@@ -20,17 +20,17 @@ use super::error::StartupError;
 pub(super) use platform::Place;
 pub(super) use standing::Standing;
 
-/// How long to wait for an agent that holds the place and does not listen there. It finishes what is under way and ends, or
+/// How long to wait for an agent that holds the place and does not listen there: it finishes what is under way and exits, or
 /// makes its socket again. Less than the time that clients give a start.
 const HANDOVER: Duration = Duration::from_secs(4);
 
-/// Takes the place and makes the listener. The lock is held until the agent ends, however it ends; so there are never two.
+/// Takes the place and makes the listener. The lock is held until the agent exits, for any reason; so there are never two.
 pub(super) async fn bind(endpoint: &Endpoint, activated: Option<Activated>) -> Result<(Listener, Place), StartupError> {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     endpoint.prepare()?;
     let lock = endpoint::open_lock(&endpoint.run_lock()).map_err(listen)?;
     let lock = match activated {
-        // A socket unit has taken the path from an agent that was started on demand. That one notices and leaves; meanwhile our
+        // A socket unit has taken the path from an agent that was started on demand. That agent notices and exits; meanwhile our
         // clients wait in systemd's backlog.
         Some(_) => tokio::task::spawn_blocking(move || endpoint::lock(&lock).map(|()| lock))
             .await

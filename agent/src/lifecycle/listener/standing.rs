@@ -6,7 +6,7 @@
 pub(in super::super) enum Standing {
     /// Clients find us there.
     Ours,
-    /// Somebody removed the socket, or put something else there. We hold the lock, so it was no agent.
+    /// The socket was removed, or something else was put there. We hold the lock, so it was not another agent.
     Unmarked,
     /// The lock's file is gone as well, with the whole directory, at logout for example; or a service manager listens there now.
     Lost,

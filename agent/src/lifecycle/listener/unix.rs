@@ -1,4 +1,4 @@
-//! The agent's own socket, and whose its place is.
+//! The agent's own socket, and whether its place is still the agent's.
 
 use std::fs::File;
 use std::io;
@@ -28,7 +28,7 @@ pub(in super::super) struct Place {
 enum State {
     /// Listening under another name.
     Hidden(Hidden),
-    /// Ours: the file with this number.
+    /// Ours: the file with this inode number.
     Published(u64),
     /// The service manager's, which made it and removes it.
     Foreign,
@@ -46,7 +46,7 @@ pub(super) fn bind(
         let place = Place { path, state: State::Foreign, lock_path: endpoint.run_lock(), lock };
         return Ok((listener.into(), place));
     }
-    // Nobody has the lock, so nobody of ours listens there; but a service manager may, and its socket is left alone.
+    // We have the lock, so no other agent listens there; but a service manager may, and its socket is left alone.
     if is_listening(endpoint) {
         return Err(StartupError::AlreadyRunning(endpoint.clone()));
     }
@@ -55,7 +55,7 @@ pub(super) fn bind(
     Ok((listener, place))
 }
 
-/// Whether somebody listens there.
+/// Whether a process listens there.
 pub(super) fn is_listening(endpoint: &Endpoint) -> bool {
     socket_file::is_listening(endpoint.path())
 }
@@ -70,13 +70,13 @@ impl Place {
         Ok(self)
     }
 
-    /// Who has the place now.
+    /// What became of the place.
     pub(in super::super) fn standing(&self) -> Standing {
         let State::Published(number) = self.state else { return Standing::Ours };
         if number_of(&self.path) == Some(number) {
             Standing::Ours
         } else if socket_file::is_listening(&self.path) {
-            // A socket unit has been started: its clients are not ours any more, and its agent waits for our lock.
+            // A socket unit has been started: clients are not ours any more, and its agent waits for our lock.
             Standing::Lost
         } else if self.lock.metadata().ok().map(|lock| lock.ino()) == number_of(&self.lock_path) {
             Standing::Unmarked
@@ -92,8 +92,8 @@ impl Place {
         Ok(listener)
     }
 
-    /// Removes the socket if it is ours. The lock is not let go of: the system does that when the process is gone. Until then there
-    /// is an agent, which may still be writing its audit log, and its successor waits.
+    /// Removes the socket if it is ours. The lock is not released: the system does that when the process is gone. Until then this
+    /// agent may still be writing its audit log, and its successor waits.
     pub(in super::super) fn leave(self) {
         if let State::Published(number) = self.state {
             socket_file::remove(&self.path, number);

@@ -1,4 +1,4 @@
-//! A named pipe that only its owner may open, and nobody over the network.
+//! A named pipe that only its owner may open, and never over the network.
 
 use std::fs::File;
 use std::io;
@@ -50,7 +50,7 @@ impl Place {
         Ok(self)
     }
 
-    /// Nobody can take a pipe's name while it exists.
+    /// No other process can take a pipe's name while the pipe exists.
     pub(in super::super) fn standing(&self) -> Standing {
         Standing::Ours
     }
@@ -60,7 +60,7 @@ impl Place {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The pipe goes with the listener, and the lock with the process: until then there is an agent, and its successor waits.
+    /// The pipe goes with the listener, and the lock with the process: until then this is an agent, and its successor waits.
     pub(in super::super) fn leave(self) {
         mem::forget(self.lock);
     }

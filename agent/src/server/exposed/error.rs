@@ -19,7 +19,7 @@ pub(super) enum DoorError {
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such users"))]
     #[error("only an agent of root can give a socket to the user {0}")]
     Foreign(u32),
-    /// The system does not let us.
+    /// The system refuses.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such sockets"))]
     #[error("the socket cannot be made: {0}")]
     Io(#[from] io::Error),

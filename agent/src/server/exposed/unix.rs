@@ -1,4 +1,4 @@
-//! The place of an exposed socket: a file for one user, in a directory in which nobody else can replace it.
+//! The place of an exposed socket: a file for one user, in a directory in which no other user can replace it.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -13,12 +13,12 @@ use crate::model::Exposure;
 
 /// A directory for our own user alone.
 const PRIVATE: u32 = 0o700;
-/// A directory through which another user gets to his socket, and in which he can neither look around nor change anything.
+/// A directory through which another user gets to a socket, without being able to list the directory or change anything in it.
 const PASSABLE: u32 = 0o711;
-/// Permission bits of anybody but the owner.
+/// Permission bits of all users but the owner.
 const OTHERS: u32 = 0o077;
-/// Permission bits that let anybody but the owner replace the socket. Who is behind a mounted directory cannot be told from others, so
-/// a sticky bit does not help here.
+/// Permission bits that let users other than the owner replace the socket. Users behind a mounted directory cannot be told apart, so a
+/// sticky bit does not help here.
 const OTHERS_WRITE: u32 = 0o022;
 /// The permission bit that lets another user pass through.
 const OTHERS_PASS: u32 = 0o001;
@@ -29,7 +29,7 @@ pub(in crate::server) struct Place {
     number: u64,
 }
 
-/// Makes the socket. Nobody meets it before it is what it shall be.
+/// Makes the socket. It becomes visible only when its mode and owner are what they have to be.
 pub(super) fn bind(exposure: &Exposure) -> Result<(Listener, Place), DoorError> {
     let path = exposure.path.clone();
     let bad = |why: String| DoorError::Place { path: path.display().to_string(), why };
@@ -58,8 +58,8 @@ pub(super) fn bind(exposure: &Exposure) -> Result<(Listener, Place), DoorError> 
     Ok((listener, Place { path, number }))
 }
 
-/// Makes the directory if it is not there. One that we made for the purpose, now or earlier, gets the mode that is needed now; any other
-/// is its owner's business.
+/// Makes the directory if it is not there. One that we made for this purpose, now or earlier, gets the mode that is needed now; any
+/// other is left as it is.
 fn prepare(directory: &Path, passable: bool) -> std::io::Result<()> {
     let mode = if passable { PASSABLE } else { PRIVATE };
     let is_new = match DirBuilder::new().mode(mode).create(directory) {
@@ -100,7 +100,7 @@ fn why_unfit(directory: &Path, passable: bool) -> Option<String> {
 }
 
 impl Place {
-    /// Removes the socket if it is ours. The directory stays: it may be mounted somewhere, and the socket may be exposed anew.
+    /// Removes the socket if it is still ours. The directory stays: it may be mounted, and the socket may be exposed anew.
     pub(in crate::server) fn leave(self) {
         socket_file::remove(&self.path, self.number);
     }
