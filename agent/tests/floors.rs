@@ -25,6 +25,8 @@ mod rooms;
 mod shapes;
 #[path = "floors/source.rs"]
 mod source;
+#[path = "floors/state_parts.rs"]
+mod state_parts;
 #[path = "floors/structure.rs"]
 mod structure;
 #[path = "floors/workspace.rs"]
@@ -76,6 +78,11 @@ fn the_broker_has_few_methods() {
 #[test]
 fn decisions_are_told_apart_once() {
     holds(&structure::DECISIONS);
+}
+
+#[test]
+fn parts_of_the_state_are_touched_by_their_own_room() {
+    holds(&state_parts::STATE_PARTS);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Activity {
             return Need::Used;
         }
         let state = self.shared.state();
-        let keeps = self.shared.stores.remembers_any() || state.locking.is_locked() || state.exposures.count() > 0;
+        let keeps = self.shared.stores.remembers_any() || state.is_locked() || state.exposures.count() > 0;
         if keeps { Need::Keeps } else { Need::Nobody }
     }
 }

@@ -15,7 +15,7 @@ impl State {
     /// Whether a token of an App may be kept or handed out now. Asked in the critical section in which that is done, after the last
     /// await: meanwhile the agent may have been locked, the App removed, or the token's exposed socket closed.
     pub(in crate::broker) fn admits(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
-        self.locking.open()?;
+        self.open()?;
         let is_open = scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id));
         if is_open && self.config.knows(app) {
             return Ok(());
@@ -24,6 +24,21 @@ impl State {
             Some(_) => explain::exposed::over(),
             None => explain::unknown_app(app.name.as_str()),
         })
+    }
+
+    /// Refuses what needs a token while the agent is locked or about to end.
+    pub(in crate::broker) fn open(&self) -> Result<(), WireError> {
+        self.locking.open()
+    }
+
+    /// Refuses what needs a key while the agent is locked.
+    pub(in crate::broker) fn unlocked(&self) -> Result<(), WireError> {
+        self.locking.unlocked()
+    }
+
+    /// Whether the agent is locked.
+    pub(in crate::broker) fn is_locked(&self) -> bool {
+        self.locking.is_locked()
     }
 }
 

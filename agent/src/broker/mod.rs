@@ -11,9 +11,9 @@
 //! git   telling   lock           tokens for clients; what is known; lock, unlock and revoke
 //! mod (Broker)                   holds the parts below
 //! tokens                         lease, mint, narrow, prove, refresh, revoke
-//! app_api                        one call as the App: keys, JWT, clock, patience
+//! app_api   activity             one call as the App: keys, JWT, clock, patience; whether the agent is needed
 //! gate                           the one check, and the lock
-//! record   activity              the line about each decision; whether the agent is needed
+//! record                         the line about each decision
 //! shared   state   explain       edges and state; causes and next steps
 //! ```
 
@@ -105,7 +105,7 @@ impl Broker {
 
     /// How many tokens have been minted.
     pub(crate) fn minted(&self) -> u64 {
-        self.shared.state().live.minted()
+        self.tokens.minted()
     }
 
     /// Whether tokens are to be revoked when the agent stops.

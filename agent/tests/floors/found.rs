@@ -3,6 +3,7 @@
 use crate::house::{House, Rule};
 use crate::places::{ENVIRONMENT, FILES, OWNERS, SECRETS, TASKS};
 use crate::rooms::AGENT;
+use crate::state_parts::STATE_PARTS;
 use crate::structure::{BROKER, CIRCLES, CONTRACT, DECISIONS, FLOORS, FOLDERS};
 
 /// The lines that break a rule, if these are all the sources.
@@ -138,6 +139,20 @@ fn what_breaks_the_plan_is_found() {
         let sources: Vec<_> = agent.into_iter().chain([("cli/src/lib.rs", code)]).collect();
         let found: Vec<_> = broken(&CONTRACT, &sources).into_iter().map(|(_, line)| line).collect();
         assert_eq!(found, lines, "{code}");
+    }
+}
+
+#[test]
+fn a_part_of_the_state_in_another_room_is_found() {
+    let touches = "fn f() {\n shared.state().live.keep();\n let live = state.live.all(); it.live.x() }\nmod tests { fn g() { state.live.y() } }";
+    for (file, lines) in [
+        ("agent/src/broker/telling/status.rs", vec![2, 3]),
+        ("agent/src/broker/tokens/mint.rs", vec![]),
+        ("agent/src/broker/state/mod.rs", vec![]),
+        ("agent/src/server/mod.rs", vec![]),
+    ] {
+        let found: Vec<_> = broken(&STATE_PARTS, &[(file, touches)]).into_iter().map(|(_, line)| line).collect();
+        assert_eq!(found, lines, "{file}");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::places::{Deed, EXPOSING, OWNED, Places, READING, SPAWNING, exposes, reads_environment, starts_task};
 use crate::rooms::{HALLS, LENT};
 use crate::source::Source;
+use crate::state_parts::{PARTS, part};
 use crate::structure::{loans, room};
 use crate::{HOUSE, SOURCES};
 
@@ -24,6 +25,12 @@ fn no_place_is_listed_in_vain() {
         let uses = |source: &Source<'_>, index: usize| source.is_path_root(index, krate);
         for owner in owners.iter().filter(|owner| !somewhere(owner, &uses)) {
             vain.push(format!("{owner} owns {krate} and does not use it"));
+        }
+    }
+    for (name, rooms) in PARTS {
+        let touches = |source: &Source<'_>, index: usize| part(source, index).is_some_and(|(found, _)| found == name);
+        for room in rooms.iter().filter(|room| !somewhere(room, &touches)) {
+            vain.push(format!("{room} may touch {name} of the state, and does not"));
         }
     }
     for hall in HALLS {

@@ -48,6 +48,7 @@ pub(crate) const OWNED: &[(&str, &[&str])] = &[
     ),
     ("jsonwebtoken", &["agent/src/signer/"]),
     ("keyring_core", &["agent/src/keystore/"]),
+    ("lexopt", &["agent/src/lifecycle/arguments.rs"]),
     ("linux_keyutils", &["agent/src/keystore/kernel/linux.rs"]),
     ("listenfd", &["agent/src/lifecycle/activation.rs"]),
     ("reqwest", &["agent/src/github/"]),

@@ -10,7 +10,7 @@ use super::signing::is_absence;
 use crate::broker::explain;
 use crate::failures::Failure;
 use crate::keystore::StoreError;
-use crate::model::{App, Fingerprint};
+use crate::model::{App, AppName, Fingerprint};
 
 /// How a store has a key.
 pub(in crate::broker) type Stored = Result<(), StoreError>;
@@ -28,7 +28,7 @@ impl AppApi {
     /// The keys of an App, each with how its store has it as far as that is known, in the order in which a call would try them: those
     /// that are known to be gone come last. `keyring` is the state of the keyring.
     pub(in crate::broker) async fn found_keys(&self, app: &App, keyring: &Stored) -> Vec<(Fingerprint, Stored)> {
-        let order = self.shared.state().signing.order(app);
+        let order = self.order_of(app);
         let mut found = Vec::new();
         for key in order {
             let outcome = self.shared.stores.state(&app.place_of(&key), keyring).await;
@@ -36,6 +36,21 @@ impl AppApi {
         }
         found.sort_by_key(|(_, outcome)| *outcome == Err(StoreError::NoEntry)); // stable
         found
+    }
+
+    /// The keys that `app` names, in the order in which they are tried.
+    pub(in crate::broker) fn order_of(&self, app: &App) -> Vec<Fingerprint> {
+        self.shared.state().signing.order(app)
+    }
+
+    /// How a key failed, if it did.
+    pub(in crate::broker) fn failure(&self, app: &AppName, key: &Fingerprint) -> Option<Failure> {
+        self.shared.state().signing.failure(app, key)
+    }
+
+    /// A key is new, or was put into its store again: what is known against it does not count any more.
+    pub(in crate::broker) fn accept(&self, app: &AppName, key: &Fingerprint) {
+        self.shared.state().signing.accept(app, key);
     }
 
     /// The keys of an App that failed in that way while another one was accepted.

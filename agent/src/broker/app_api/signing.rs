@@ -9,7 +9,7 @@ use super::AppApi;
 use crate::broker::explain::{self, stores};
 use crate::broker::shared::panicked;
 use crate::keystore::Found;
-use crate::model::{App, AppJwt, Fingerprint};
+use crate::model::{App, AppJwt, AppName, Fingerprint};
 use crate::signer;
 
 /// A JWT with less life than this, in seconds, is not used: the call that it is for may take its time.
@@ -54,7 +54,7 @@ impl AppApi {
         let jwt = signer::sign(&key, &app.issuer(), self.server_now(app));
         let jwt = jwt.map_err(|_| explain::damaged_key(app))?;
         let mut state = self.shared.state();
-        state.locking.unlocked()?; // it may have been locked while the keyring was asked
+        state.unlocked()?; // it may have been locked while the keyring was asked
         if state.config.has_key(app, fingerprint) {
             state.signing.keep_jwt((app.name.clone(), fingerprint.clone()), jwt.clone());
         }
@@ -74,7 +74,12 @@ impl AppApi {
     pub(super) fn learn_time(&self, app: &App, server_time: i64) {
         let skew = server_time - self.shared.now().wall;
         warn!(app = %app.name, skew, "this machine's clock differs from GitHub's");
-        self.shared.state().signing.learn_skew(&app.name, skew);
+        self.learn_skew(&app.name, skew);
+    }
+
+    /// Remembers GitHub's clock minus ours, in seconds.
+    pub(in crate::broker) fn learn_skew(&self, app: &AppName, skew: i64) {
+        self.shared.state().signing.learn_skew(app, skew);
     }
 }
 

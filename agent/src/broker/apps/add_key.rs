@@ -9,7 +9,7 @@ use super::keeping::save_with;
 use super::login::{check_passphrase, read_key, unusable};
 use crate::audit::Record;
 use crate::broker::explain::stores;
-use crate::broker::lock::passphrases_closed_until;
+use crate::broker::lock::{note_passphrase, passphrases_closed_until};
 use crate::broker::{Broker, explain};
 use crate::config;
 use crate::github::AppInfo;
@@ -52,7 +52,7 @@ async fn take_key(broker: &Broker, call: AddKey, record: &mut Record) -> Result<
     let (info, skew) = broker.app_api.introduce(&app.with_keys(vec![fingerprint.clone()]), &key).await?;
     let app = keep_key(broker, app, key, &fingerprint, call.signs, call.passphrase).await?;
     if skew != 0 {
-        broker.shared.state().signing.learn_skew(&app.name, skew);
+        broker.app_api.learn_skew(&app.name, skew);
     }
     Ok(added(broker, &app, &fingerprint, &info))
 }
@@ -79,9 +79,8 @@ async fn keep_key(
         || config::change_keys(&broker.shared.config_file, &app.name, |keys| put(keys, fingerprint.clone(), signs));
     let place = app.place_of(fingerprint);
     save_with(broker, edit, &place, key, passphrase, |error| stores::explain(error, app)).await?;
-    let mut state = broker.shared.state();
-    state.signing.accept(&app.name, fingerprint);
-    Ok(state.config.app(&app.name).unwrap_or(app).clone())
+    broker.app_api.accept(&app.name, fingerprint);
+    Ok(broker.shared.current_config().app(&app.name).unwrap_or(app).clone())
 }
 
 /// Checks that it is the passphrase of the App's other files, so that one passphrase opens them all. A wrong one counts as it does
@@ -92,14 +91,13 @@ async fn check_against_others(broker: &Broker, app: &App, passphrase: &Secret) -
             return Err(stores::too_many_passphrases(until, Some(app.name.as_str())));
         }
         let outcome = broker.shared.stores.unseal(&place.id, passphrase).await;
-        let now = broker.shared.now();
         match outcome {
             Ok(_) => {
-                broker.shared.state().locking.attempts().right();
+                note_passphrase(broker, true);
                 return Ok(());
             }
             Err(StoreError::WrongPassphrase) => {
-                broker.shared.state().locking.attempts().wrong(now);
+                note_passphrase(broker, false);
                 return Err(stores::wrong_passphrase(&[app.name.to_string()], None)
                     .hint("give the one that opens the App's other keys"));
             }
@@ -111,7 +109,7 @@ async fn check_against_others(broker: &Broker, app: &App, passphrase: &Secret) -
 }
 
 fn added(broker: &Broker, app: &App, fingerprint: &Fingerprint, info: &AppInfo) -> AddedKey {
-    let order = broker.shared.state().signing.order(app);
+    let order = broker.app_api.order_of(app);
     let added = KeyStatus {
         app: app.name.to_string(),
         fingerprint: fingerprint.to_string(),

@@ -47,7 +47,7 @@ async fn known_keys(broker: &Broker, call: &KeysCall) -> Result<Vec<KeyStatus>, 
     let found = broker.app_api.found_keys(app, &keyring).await;
     let signing = found.first().map(|(key, _)| key.clone());
     let outcomes = found.into_iter().filter(|(key, _)| wanted.contains(key)).map(|(key, outcome)| {
-        let failure = broker.shared.state().signing.failure(&app.name, &key);
+        let failure = broker.app_api.failure(&app.name, &key);
         let state = match (&outcome, failure) {
             (Ok(()), Some(Failure::Refused)) => REFUSED,
             (Ok(()), Some(Failure::Missing)) => MISSING,
@@ -74,7 +74,7 @@ fn meant_keys<'a>(
 ) -> Result<(&'a App, Vec<Fingerprint>), WireError> {
     let app = config.apps.iter().find(|app| app.name.as_str() == call.app);
     let app = app.ok_or_else(|| explain::unknown_app(&call.app))?;
-    let mut keys = broker.shared.state().signing.order(app);
+    let mut keys = broker.app_api.order_of(app);
     if let Some(only) = &call.fingerprint {
         keys.retain(|key| key.as_str() == only);
         if keys.is_empty() {

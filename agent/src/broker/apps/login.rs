@@ -64,7 +64,7 @@ async fn add(broker: &Broker, mut login: Login) -> Result<App, WireError> {
     app.slug = Some(info.slug);
     keep(broker, &mut app, key, chosen_name, login.passphrase.take()).await?;
     if skew != 0 {
-        broker.shared.state().signing.learn_skew(&app.name, skew);
+        broker.app_api.learn_skew(&app.name, skew);
     }
     Ok(app)
 }
@@ -115,11 +115,8 @@ pub(in crate::broker) async fn keep(
     }
     let edit = || config::add_app(&broker.shared.config_file, app);
     save_with(broker, edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
-    {
-        let mut state = broker.shared.state();
-        state.known.forget_app(&app.name);
-        state.signing.accept(&app.name, &fingerprint);
-    }
+    broker.tokens.forget_installations(&app.name);
+    broker.app_api.accept(&app.name, &fingerprint);
     // The key of an earlier login of the same App, or the same key in another store, would only be left lying around.
     for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
         if let Err(error) = delete_key(broker, &old).await {

@@ -81,7 +81,6 @@ pub(crate) async fn expose_socket(
 
 /// Closes an exposed socket; with `revoke` also revokes at GitHub what was given out over it.
 pub(crate) async fn unexpose(broker: &Broker, unexpose: Unexpose, caller: &Caller) -> Reply {
-    let started = broker.shared.now();
     let Unexpose { which, revoke } = unexpose;
     let config = broker.shared.current_config();
     let Some(open) = broker.shared.state().exposures.remove(&which) else {
@@ -97,7 +96,7 @@ pub(crate) async fn unexpose(broker: &Broker, unexpose: Unexpose, caller: &Calle
     } else {
         Revoked::default()
     };
-    let left_alive = broker.shared.state().live.all(started).filter(|lease| ours(&lease.scope.exposure)).count();
+    let left_alive = broker.tokens.count(|lease| ours(&lease.scope.exposure));
     Reply::Unexposed(Unexposed { label: id.label, revoked: revoked.len(), left_alive })
 }
 
@@ -171,7 +170,7 @@ async fn admit(
     let wanted = WantedSocket { label: expose.label, uid: expose.uid, terms, ttl };
     let now = broker.shared.now();
     let mut state = broker.shared.state();
-    state.locking.open()?;
+    state.open()?;
     let (exposure, closing) = state.exposures.admit(wanted, place, now)?;
     describe(record, &exposure.id.label, &exposure.terms);
     Ok((exposure, closing))

@@ -8,5 +8,5 @@ mod unlock;
 pub(crate) use close::lock_with_screen;
 pub(crate) use close::{lock, lock_at_once};
 pub(crate) use revoke::{revoke, revoke_all};
-pub(in crate::broker) use unlock::passphrases_closed_until;
 pub(crate) use unlock::unlock;
+pub(in crate::broker) use unlock::{note_passphrase, passphrases_closed_until};

@@ -55,11 +55,10 @@ async fn open(broker: &Broker, unlock: &Unlock) -> Result<Unlocked, WireError> {
             return Err(stores::too_many_passphrases(until, only));
         }
         opened = try_passphrase(broker, &closed, passphrase).await;
-        let now = broker.shared.now();
         if !opened.keys.is_empty() {
-            broker.shared.state().locking.attempts().right();
+            note_passphrase(broker, true);
         } else if !opened.wrong.is_empty() {
-            broker.shared.state().locking.attempts().wrong(now);
+            note_passphrase(broker, false);
             return Err(stores::wrong_passphrase(&opened.wrong, only));
         }
     }
@@ -95,6 +94,14 @@ async fn closed_files<'a>(
 pub(in crate::broker) fn passphrases_closed_until(broker: &Broker) -> Option<i64> {
     let now = broker.shared.now();
     broker.shared.state().locking.attempts().closed_until(now)
+}
+
+/// Counts a passphrase that was right or wrong: too many wrong ones close the way for a while.
+pub(in crate::broker) fn note_passphrase(broker: &Broker, is_right: bool) {
+    let now = broker.shared.now();
+    let mut state = broker.shared.state();
+    let attempts = state.locking.attempts();
+    if is_right { attempts.right() } else { attempts.wrong(now) }
 }
 
 async fn try_passphrase(broker: &Broker, closed: &[(&App, KeyId)], passphrase: &Secret) -> Opened {

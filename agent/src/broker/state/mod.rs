@@ -1,7 +1,8 @@
 //! What changes: seven parts behind one mutex, each with a room that answers for it, and changes to several of them at once.
 //!
 //! One mutex and not several: whether a token may be kept depends on the lock, the configuration and the exposed sockets, and it is
-//! kept in the same critical section in which that is found out (`gate`).
+//! kept in the same critical section in which that is found out (`gate`). `tests/floors/state_parts.rs` knows which room may touch which
+//! part; what changes several at once is a method here.
 
 mod exposures;
 mod known;

@@ -71,7 +71,7 @@ async fn introduce(broker: &Broker, app: &App) -> Option<WireError> {
 
 /// The keys of an App that do not sign, with GitHub's word about each. An App with one key costs nothing.
 async fn other_keys(broker: &Broker, app: &App) -> Vec<KeyStatus> {
-    let all = broker.shared.state().signing.order(app);
+    let all = broker.app_api.order_of(app);
     if all.len() < 2 {
         return Vec::new();
     }

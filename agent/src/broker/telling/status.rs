@@ -47,18 +47,18 @@ pub(crate) async fn status(broker: &Broker, listening: &Listening) -> Reply {
         first.get_or_insert((app.store, signing.map_or(Ok(()), |(_, outcome)| outcome.clone())));
     }
     let (kind, outcome) = first.unwrap_or((StoreKind::Keyring, keyring));
-    let now = broker.shared.now();
+    let leases = broker.tokens.count(|_| true);
     let state = broker.shared.state();
     Reply::Status(Box::new(Status {
         pid: std::process::id(),
         version: BUILD_VERSION.to_owned(),
         socket: listening.endpoint.to_string(),
         config: broker.shared.config_file.display().to_string(),
-        locked: state.locking.is_locked(),
+        locked: state.is_locked(),
         started_by: listening.started_by.to_owned(),
         store: StoreStatus { kind: KeyStores::name_of(kind).to_owned(), state: store_state(&outcome).to_owned() },
         apps,
-        leases: state.live.all(now).count(),
+        leases,
         exposed: state.exposures.count(),
         config_error: state.config.error().map(str::to_owned),
         audit_error: broker.shared.audit.trouble(),
@@ -80,11 +80,8 @@ fn missing(broker: &Broker, app: &App, found: &[(Fingerprint, Stored)]) -> Vec<S
 
 /// A page of live tokens, without the tokens.
 pub(crate) fn leases(broker: &Broker, after: Option<LeaseId>) -> Reply {
-    let now = broker.shared.now();
-    let state = broker.shared.state();
-    let mut behind = state.live.all(now).filter(|lease| after.is_none_or(|after| lease.id > after));
-    let leases: Vec<_> = behind.by_ref().take(LEASES_PER_PAGE).map(lease_status).collect();
-    Reply::Leases { leases, more: behind.next().is_some() }
+    let (leases, more) = broker.tokens.page(after, LEASES_PER_PAGE, lease_status);
+    Reply::Leases { leases, more }
 }
 
 /// A page of an App's installations: as GitHub lists them now, or as far as the agent has seen them.
@@ -93,17 +90,13 @@ pub(crate) async fn installations(broker: &Broker, call: &InstallationsCall) -> 
     if let Err(error) = refreshed {
         return Reply::Error(error);
     }
-    let state = broker.shared.state();
-    let apps = &state.config.current().apps;
-    let Some(app) = apps.iter().find(|app| app.name.as_str() == call.app) else {
+    let config = broker.shared.current_config();
+    let Some(app) = config.apps.iter().find(|app| app.name.as_str() == call.app) else {
         return Reply::Error(explain::unknown_app(&call.app));
     };
-    let mut behind = state
-        .known
-        .seen_installations(&app.name)
-        .filter(|installation| call.after.is_none_or(|after| installation.id.0 > after));
-    let page = behind.by_ref().take(INSTALLATIONS_PER_PAGE).map(|one| installation_status(app, one)).collect();
-    Reply::Installations { installations: page, more: behind.next().is_some() }
+    let (page, more) = broker.tokens.page_of_installations(&app.name, call.after, INSTALLATIONS_PER_PAGE);
+    let installations = page.iter().map(|one| installation_status(app, one)).collect();
+    Reply::Installations { installations, more }
 }
 
 async fn list_anew(broker: &Broker, name: &str) -> Result<(), WireError> {

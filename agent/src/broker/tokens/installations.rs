@@ -106,6 +106,25 @@ impl Tokens {
         self.shared.state().known.seen_installations(app).find(|installation| wanted(installation)).cloned()
     }
 
+    /// The installations of an App that were heard of, behind an id and in the order of their ids: as many as `most`, and whether there
+    /// are more.
+    pub(in crate::broker) fn page_of_installations(
+        &self,
+        app: &AppName,
+        after: Option<u64>,
+        most: usize,
+    ) -> (Vec<Installation>, bool) {
+        let state = self.shared.state();
+        let is_behind = |one: &&Installation| after.is_none_or(|after| one.id.0 > after);
+        let mut behind = state.known.seen_installations(app).filter(is_behind);
+        (behind.by_ref().take(most).cloned().collect(), behind.next().is_some())
+    }
+
+    /// Looks again at the next question: the App is another one under its name, or has another key.
+    pub(in crate::broker) fn forget_installations(&self, app: &AppName) {
+        self.shared.state().known.forget_app(app);
+    }
+
     /// Believes what GitHub just said about an owner.
     pub(in crate::broker) fn believe(&self, app: &App, owner: &Owner, found: &Installation) {
         let now = self.shared.now();

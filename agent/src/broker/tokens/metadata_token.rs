@@ -20,7 +20,7 @@ impl Tokens {
         caller: &Caller,
         question: impl Fn(&'a GitHub, InstallationToken) -> Pending<'a, T> + Send + Sync,
     ) -> Result<Result<T, GitHubError>, WireError> {
-        self.shared.state().locking.open()?;
+        self.shared.state().open()?;
         let scope = TokenScope {
             app: app.name.clone(),
             host: app.host.clone(),

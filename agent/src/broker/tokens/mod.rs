@@ -62,6 +62,31 @@ impl Tokens {
         self.shared.state().live.erase(erase, exposure, now)
     }
 
+    /// The tokens that are alive, behind a lease and in the order of their ids: what `of` tells of as many as `most`, and whether there
+    /// are more.
+    pub(in crate::broker) fn page<T>(
+        &self,
+        after: Option<LeaseId>,
+        most: usize,
+        of: impl Fn(&TokenLease) -> T,
+    ) -> (Vec<T>, bool) {
+        let now = self.shared.now();
+        let state = self.shared.state();
+        let mut behind = state.live.all(now).filter(|lease| after.is_none_or(|after| lease.id > after));
+        (behind.by_ref().take(most).map(of).collect(), behind.next().is_some())
+    }
+
+    /// How many tokens of some kind are alive.
+    pub(in crate::broker) fn count(&self, which: impl Fn(&TokenLease) -> bool) -> usize {
+        let now = self.shared.now();
+        self.shared.state().live.all(now).filter(|lease| which(lease)).count()
+    }
+
+    /// How many tokens have been minted.
+    pub(in crate::broker) fn minted(&self) -> u64 {
+        self.shared.state().live.minted()
+    }
+
     /// Waits until no mint is under way.
     pub(in crate::broker) async fn landed(&self) {
         self.mints.landed().await;
