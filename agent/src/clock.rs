@@ -1,4 +1,4 @@
-//! Time, as an argument: the wall clock for what GitHub says, the boot clock for what elapsed.
+//! Time, as an argument: the wall clock for GitHub's times, the boot clock for time that elapsed.
 
 #[cfg(test)]
 use std::sync::Mutex;
@@ -53,7 +53,7 @@ pub(crate) struct TestClock(Mutex<Moment>);
 
 #[cfg(test)]
 impl TestClock {
-    /// Stands at that wall time.
+    /// A clock that stands at that wall time.
     pub(crate) fn at(wall: i64) -> Self {
         Self(Mutex::new(Moment { wall, boot: Duration::from_secs(1000) }))
     }

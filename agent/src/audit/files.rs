@@ -1,4 +1,4 @@
-//! The names of the audit log's files, how many there are, and how one is known again: for the writer and for the readers.
+//! The names of the audit log's files, how many are kept, and how a file is recognized: for the writer and the readers.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -15,14 +15,14 @@ pub(super) fn aside(path: &Path, number: u32) -> PathBuf {
     name.into()
 }
 
-/// Whether two descriptions are of one file.
+/// Whether both describe the same file.
 #[cfg(unix)]
 pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Files have no number that the standard library tells; the time at which they were made has to do.
+/// The standard library has no file numbers here, so the time of creation has to do.
 #[cfg(not(unix))]
 pub(super) fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     one.created().ok() == other.created().ok()

@@ -1,7 +1,7 @@
 //! The audit log: one JSON line per decision, in a file that only its user can read. Never a token; its hash, as in GitHub's
 //! own audit log.
 //!
-//! A thread of its own writes, so that no answer waits for a disk.
+//! A separate thread writes it, so that no answer waits for a disk.
 
 mod files;
 mod queue;
@@ -23,7 +23,7 @@ pub(crate) use record::Record;
 pub(crate) use trail::MAX_SIZE;
 use trail::{Appended, Trail};
 
-/// Decisions that are written at once. They are about 16 KiB, far less than what a file of the log holds.
+/// Most decisions in one write: about 16 KiB, far less than a file of the log holds.
 const BATCH: usize = 32;
 
 /// Where decisions are written.
@@ -33,7 +33,7 @@ pub(crate) struct Audit {
     lost: Arc<Lost>,
 }
 
-/// Decisions that are not in the log, so that `status` can say it: a log that silently has gaps is worse than none.
+/// Decisions that did not reach the log, so that `status` can say so: a log with silent gaps is worse than none.
 #[derive(Default)]
 struct Lost {
     count: AtomicU64,
@@ -81,8 +81,8 @@ impl Audit {
         self.hand_over();
     }
 
-    /// Writes a decision when [`Self::hand_over`] is called next, which the caller sees to: to wake the thread takes longer than to
-    /// find a token in the cache, and whoever asked for it need not wait for that.
+    /// Queues a decision; it is written after the next [`Self::hand_over`], which the caller has to call: waking the thread takes
+    /// longer than finding a token in the cache, and the client need not wait for that.
     pub(crate) fn record_later(&self, record: Record) {
         // The thread lives as long as this, unless it panicked.
         if !self.queue.put(record) {
@@ -90,12 +90,12 @@ impl Audit {
         }
     }
 
-    /// Has the thread write all that there is to write.
+    /// Wakes the thread to write everything that is queued.
     pub(crate) fn hand_over(&self) {
         self.queue.wake();
     }
 
-    /// What is missing in the log since the agent started, and why. None: everything is there.
+    /// What the log has missed since the agent started, and why; `None` when it is complete.
     pub(crate) fn trouble(&self) -> Option<String> {
         let count = self.lost.count.load(Ordering::Relaxed);
         let removed = self.lost.removals.load(Ordering::Relaxed) > 0;
@@ -111,7 +111,7 @@ impl Audit {
     }
 }
 
-/// Ends the queue with its thread, however that ends: nobody else would take anything.
+/// Ends the queue when its thread exits, by a panic too: nothing else takes records from it.
 struct Ending(Arc<Queue>);
 
 impl Drop for Ending {
@@ -130,7 +130,7 @@ impl Drop for Audit {
     }
 }
 
-/// Writes decisions, a line each, and says so when the ones before may be gone.
+/// Writes decisions, one line each, and notes in the log when earlier lines may be gone.
 fn write(trail: &mut Trail, records: &[Record], path: &Path, lost: &Lost) -> io::Result<()> {
     if append(trail, records)? == Appended::Anew {
         warn!(file = %path.display(), "the audit log was removed or replaced and is made again");
@@ -150,7 +150,7 @@ fn append(trail: &mut Trail, records: &[Record]) -> io::Result<Appended> {
     trail.append(&lines)
 }
 
-/// Says in a log that had to be made again that what was in it may be gone.
+/// The line which says, in a log that had to be made again, that earlier lines may be gone.
 fn anew(ts: String) -> Record {
     Record { ts, call: "audit", outcome: "made_again".to_owned(), ..Record::default() }
 }

@@ -1,17 +1,17 @@
-//! Decisions on their way to the log's thread, which is woken seldom: when it writes, it takes along what comes meanwhile.
+//! Decisions on their way to the log's thread. The thread is woken seldom: after each write it takes all that has arrived.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::record::Record;
 
-/// Decisions that may wait for the disk. When it is that far behind, the agent waits for it: a decision is never left out.
+/// Most decisions that may wait for the disk. Beyond that the agent waits too: a decision is never dropped.
 const ROOM: usize = 4096;
 
 /// The decisions, in their order.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    /// The thread is to look again.
+    /// The thread should look again.
     filled: Condvar,
     /// There is room again.
     emptied: Condvar,
@@ -22,12 +22,12 @@ struct Waiting {
     records: Vec<Record>,
     /// The thread waits, and has not been woken since.
     is_asleep: bool,
-    /// Nothing comes any more.
+    /// Nothing more will come.
     is_ended: bool,
 }
 
 impl Queue {
-    /// Adds one, behind the others. Nobody is woken, unless there is no room. Says whether it will be taken: not after the end.
+    /// Appends a record; wakes the thread only when there is no room. False after the end, when nothing takes it any more.
     pub(super) fn put(&self, record: Record) -> bool {
         let mut waiting = self.waiting();
         while waiting.records.len() >= ROOM && !waiting.is_ended {
@@ -56,12 +56,12 @@ impl Queue {
         self.emptied.notify_all();
     }
 
-    /// Takes all there is; waits for something. None: it has ended.
+    /// Takes everything, waiting until there is something; `None` when the queue has ended and is empty.
     pub(super) fn take(&self) -> Option<Vec<Record>> {
         let mut waiting = self.waiting();
         if waiting.records.is_empty() && !waiting.is_ended {
             waiting.is_asleep = true;
-            // What is put in while it sleeps is no reason to wake up.
+            // Only `wake_from` ends the sleep; a new record alone does not.
             let woken = self.filled.wait_while(waiting, |waiting| waiting.is_asleep);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
@@ -81,7 +81,7 @@ impl Queue {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // A list is whole even if a thread panicked with the lock in its hand.
+        // The list is intact even if a thread panicked while it held the lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,16 +12,16 @@ pub struct Reading {
     files: Vec<OpenFile>,
 }
 
-/// A file that has been read up to some place. It stays open when it is put aside: another agent may still write to it.
+/// A file that has been read up to some place. It stays open after a rotation: another agent may still write to it.
 struct OpenFile {
     file: File,
     metadata: Metadata,
-    /// A line whose end has not been written yet.
+    /// The start of a line whose end has not been written yet.
     begun: Vec<u8>,
 }
 
 impl Reading {
-    /// The whole log, of which nothing has been read.
+    /// Begins at the start of the log.
     pub fn new(path: PathBuf) -> Self {
         Self { path, files: Vec::new() }
     }
@@ -33,7 +33,7 @@ impl Reading {
             for file in &mut self.files {
                 file.read(&mut lines)?;
             }
-            // A rotation in the meantime may have brought a file to a place that had been looked at; so until there is no news.
+            // A rotation in between may have moved a file to a name that was looked at already, so repeat until nothing is new.
             let there = self.there()?;
             self.files.retain(|known| there.iter().any(|file| same_file(&file.metadata, &known.metadata)));
             let known = |file: &OpenFile| self.files.iter().any(|known| same_file(&known.metadata, &file.metadata));
@@ -76,11 +76,11 @@ impl OpenFile {
     }
 }
 
-/// Tells when the log may have changed.
+/// Reports when the log may have changed.
 pub struct Changes(platform::Changes);
 
 impl Changes {
-    /// Pays attention from now on, also to a log that does not exist yet.
+    /// Watches from now on, also for a log that does not exist yet.
     pub fn of(path: &std::path::Path) -> io::Result<Self> {
         let directory = fs::canonicalize(make_directory(path)?)?;
         Ok(Self(platform::Changes::of(&directory)?))
@@ -122,7 +122,7 @@ mod platform {
     use std::path::Path;
     use std::time::Duration;
 
-    /// How often the log is looked at where the system does not tell of changes.
+    /// How often the log is read where the system does not report changes.
     const INTERVAL: Duration = Duration::from_secs(1);
 
     pub(super) struct Changes;

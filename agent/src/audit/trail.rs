@@ -1,4 +1,4 @@
-//! The audit log's files: one that is written to, and a few older ones. A line goes in whole, into a file that can be found.
+//! The audit log's files: one that is written to, and a few older ones. Each line is written whole, into a file that is found.
 //!
 //! Several agents of a user may write at once (`ghapp agent run` starts one for a single command): lines go in one write to the
 //! end of the file, only one of them rotates, and the others notice.
@@ -16,13 +16,13 @@ use super::files::{KEPT, aside, make_directory, same_file};
 /// Largest file of the log: about 25,000 decisions. With the older ones the log takes five times as much at most.
 pub(crate) const MAX_SIZE: u64 = 8 * 1024 * 1024;
 
-/// How often a line is written again into a file that was made anew, before that is called a failure.
+/// How many new files a line is written into, if each disappears, before that is called a failure.
 const ATTEMPTS: usize = 3;
 
-/// What became of a line, when it is in the log.
+/// Where a line that is in the log ended up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Appended {
-    /// It stands behind the one before.
+    /// Behind the line before it.
     Behind,
     /// The file had been removed or replaced; the line is in a new one.
     Anew,
@@ -39,13 +39,13 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Opens the log for appending, or makes it. No file becomes larger than `bound`, unless what is written at once is.
+    /// Opens the log for appending, or makes it. No file becomes larger than `bound`, unless a single write is.
     pub(super) fn open(path: PathBuf, bound: u64) -> io::Result<Self> {
         let (file, size, torn) = open_private(&path)?;
         Ok(Self { path, bound, file, size, torn })
     }
 
-    /// Writes whole lines; a file that would become too large by them is put aside before.
+    /// Writes whole lines, after rotating a file that they would make too large.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<Appended> {
         if self.size > 0
             && self.size + lines.len() as u64 > self.bound
@@ -62,7 +62,7 @@ impl Trail {
                     self.size = size;
                     return Ok(appended);
                 }
-                // Another agent has put the file aside with our line in it.
+                // Another agent has rotated the file with our line in it.
                 Standing::Aside => {
                     self.reopen()?;
                     return Ok(appended);
@@ -77,7 +77,7 @@ impl Trail {
     }
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        // One write for whole lines: whoever reads along, or a crash, meets whole lines.
+        // One write for whole lines, so that a reader, or a crash, meets whole lines only.
         let bytes = if self.torn { Cow::Owned([b"\n", lines].concat()) } else { Cow::Borrowed(lines) };
         self.torn = true;
         self.file.write_all(&bytes)?;
@@ -107,7 +107,7 @@ impl Trail {
         Ok(())
     }
 
-    /// Where the file is that we write to.
+    /// Where the file that we write to is now.
     fn standing(&self) -> Standing {
         let Ok(mine) = self.file.metadata() else { return Standing::Gone };
         let is_mine = |path: &Path| fs::symlink_metadata(path).ok().filter(|there| same_file(&mine, there));
@@ -125,11 +125,11 @@ enum Standing {
     Current(u64),
     /// Among the older ones.
     Aside,
-    /// In no place of ours.
+    /// Under none of the log's names.
     Gone,
 }
 
-/// Opens the file, its user's alone; tells its size and whether it ends in the middle of a line.
+/// Opens the file for its user alone. Returns its size and whether it ends in the middle of a line.
 fn open_private(path: &Path) -> io::Result<(File, u64, bool)> {
     make_directory(path)?;
     let mut options = OpenOptions::new();
@@ -154,7 +154,7 @@ fn open_private(path: &Path) -> io::Result<(File, u64, bool)> {
 fn not_through_a_link(options: &mut OpenOptions) -> io::Result<()> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt;
-    // Nor is the reader of a pipe waited for.
+    // Nor does opening a pipe wait for its reader.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     options.mode(0o600).custom_flags(i32::try_from(flags).map_err(io::Error::other)?);
     Ok(())

@@ -22,13 +22,13 @@ pub struct Config {
 pub struct Settings {
     /// Never hand out a token with less life than this.
     pub min_ttl: Duration,
-    /// Kill all tokens at GitHub when the agent stops.
+    /// Revoke all tokens at GitHub when the agent stops.
     pub revoke_on_stop: bool,
-    /// Lock when nobody has needed a token for that long; `None` is never.
+    /// Lock when no token was needed for that long; `None` means never.
     pub lock_after: Option<Duration>,
     /// Lock when the session's screen is locked (Linux with logind).
     pub lock_with_screen: bool,
-    /// End when nobody has asked for so long; nothing means never.
+    /// Exit when no client has asked for that long; `None` means never.
     pub idle_exit: Option<Duration>,
 }
 

@@ -36,7 +36,7 @@ pub struct UnknownKey {
 }
 
 impl Dotted {
-    /// Reads one. The name of an App may have dots in it, that of a key has none.
+    /// Parses one. An App's name may have dots in it, a key's name has none.
     pub fn parse(text: &str) -> Result<Self, UnknownKey> {
         let unknown = || UnknownKey { written: text.to_owned(), nearest: meant(text) };
         let (place, name) = text.rsplit_once('.').ok_or_else(unknown)?;
@@ -74,10 +74,10 @@ impl fmt::Display for Dotted {
     }
 }
 
-/// What is that short is near to everything.
+/// A word this short is near to every key.
 const SHORT: usize = 3;
 
-/// The key that is nearest to what was written, in the same table where one can tell which.
+/// The key nearest to what was written, in the same table if the table is known.
 fn meant(text: &str) -> Option<String> {
     let (place, written) = text.rsplit_once('.').unwrap_or(("", text));
     let middle = place.split_once('.').map_or("", |(_, middle)| middle);
@@ -89,7 +89,7 @@ fn meant(text: &str) -> Option<String> {
     let all: Vec<String> = KEYS.iter().map(dotted).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     nearest(text, &all).map(str::to_owned).or_else(|| {
-        // The key alone, or in a table that there is not.
+        // The key alone, or in a table that does not exist.
         let names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
         let name = nearest(written, &names).filter(|_| written.len() > SHORT)?;
         KEYS.iter().find(|key| key.name == name).map(dotted)

@@ -1,5 +1,5 @@
-//! Adds an App to the configuration file, changes its keys and removes it, leaving everything else as it is; one value is the
-//! business of `values`. Owns the `toml_edit` crate.
+//! Adds an App to the configuration file, changes its keys and removes it, leaving everything else as it is; `values`
+//! changes single values. Owns the `toml_edit` crate.
 
 mod values;
 
@@ -17,16 +17,16 @@ pub use values::{Found, set_value, value_of};
 use crate::files::private_directory;
 use crate::model::{ApiUrl, App, AppName, Fingerprint};
 
-/// Why the file was not changed. It then stands as it was.
+/// Why the file was not changed. It is then as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// It has a mistake already.
+    /// It already has a mistake.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// With the change it would have one.
     #[error("{0}")]
     Outcome(ConfigError),
-    /// `app` is something else than a list of tables.
+    /// `app` is not a list of tables.
     #[error("cannot add an App to {}: write its Apps as [[app]] tables", path.display())]
     Form {
         /// The file.
@@ -40,13 +40,13 @@ pub enum EditError {
         /// The table.
         what: String,
     },
-    /// Somebody else has changed it since it was read.
+    /// Another program has changed it since it was read.
     #[error("{} was changed by somebody else at the same time", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// The App whose keys were to be changed is not there any more.
+    /// The App whose keys should change is no longer there.
     #[error("there is no App {name} in {} any more", path.display())]
     Gone {
         /// The file.
@@ -74,14 +74,14 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Finds out whether the file can be written, by writing all of it beside the old one. For changes that come with others,
-    /// which are hard to undo.
+    /// Checks that the file can be written, by writing all of it beside the old one. Call it before a change that is hard to
+    /// undo.
     pub fn rehearse(&self) -> Result<(), EditError> {
         let rehearsed = prepare(&self.path, &self.text);
         rehearsed.map(drop).map_err(|source| EditError::Write { path: self.path.clone(), source })
     }
 
-    /// Writes the file, unless somebody else has written it meanwhile. Returns the configuration that it now holds.
+    /// Writes the file, unless another program has written it meanwhile. Returns the configuration that it now holds.
     pub fn write(self) -> Result<Config, EditError> {
         let Self { path, before, text, config } = self;
         let _turn = take_turn(&path);
@@ -189,7 +189,7 @@ fn revise(path: &Path, edit: impl FnOnce(&mut DocumentMut) -> Result<(), EditErr
     Ok(Edit { path: path.to_owned(), before, text, config })
 }
 
-/// What the file holds; a file that is not there holds nothing.
+/// The file's text; empty when there is no file.
 fn text_of(path: &Path) -> Result<String, EditError> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -197,15 +197,15 @@ fn text_of(path: &Path) -> Result<String, EditError> {
     }
 }
 
-/// Keeps other programs of ours from writing the file between our look at it and our writing. The directory is what is locked:
-/// a lock file would lie about, and the file itself is another one each time. An editor does not know the lock; what it has
-/// written before is noticed all the same.
+/// Keeps our other programs from writing the file between our reading and our writing it. The lock is on the directory: a lock
+/// file would be left lying about, and the file itself is replaced each time. An editor does not know the lock; what it wrote
+/// before our write is noticed all the same.
 fn take_turn(path: &Path) -> Option<File> {
     let directory = fs::canonicalize(path).ok()?.parent().map(File::open)?.ok()?;
     endpoint::lock(&directory).ok().map(|()| directory)
 }
 
-/// Writes the file anew beside the old one and renames it: a crash leaves one of the two, whole.
+/// Writes a new file beside the old one and renames it: a crash leaves one of the two, whole.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let (file, path) = prepare(path, text)?;
     file.persist(path)?;
@@ -218,7 +218,7 @@ fn prepare(path: &Path, text: &str) -> io::Result<(NamedTempFile, PathBuf)> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private_directory::create(directory)?;
-    let mut file = NamedTempFile::new_in(directory)?; // 0600: names of organizations are nobody's business
+    let mut file = NamedTempFile::new_in(directory)?; // 0600: names of organizations are private
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     if let Ok(metadata) = fs::metadata(&path) {

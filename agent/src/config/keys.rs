@@ -51,19 +51,19 @@ pub enum Form {
 /// A key of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Where it stands.
+    /// The table that it belongs to.
     pub section: Section,
     /// Its name.
     pub name: &'static str,
     /// How its value is written.
     pub form: Form,
-    /// The value, as TOML, that counts when it is left out, if there is one.
+    /// The default, as TOML, if there is one.
     pub default: Option<&'static str>,
     /// A value, as TOML, for the example.
     pub example: &'static str,
-    /// What it does: sentences.
+    /// What it does, in sentences.
     pub meaning: &'static str,
-    /// Who changes it, when `ghapp config set` does not.
+    /// The command that changes it, when `ghapp config set` does not.
     pub changed_by: Option<&'static str>,
 }
 
@@ -77,7 +77,7 @@ const KEY: Key = Key {
     changed_by: None,
 };
 const APP: Key = Key { section: Section::App, ..KEY };
-/// Says where an App's key is: with another value the key would not be found.
+/// Says where an App's private key is: with another value the key would not be found.
 const IDENTITY: Key = Key { changed_by: Some("ghapp login"), ..APP };
 const KEYED: Key = Key { changed_by: Some("ghapp key"), ..APP };
 const RULE: Key = Key { section: Section::Rule, ..KEY };

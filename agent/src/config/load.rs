@@ -23,14 +23,14 @@ use crate::model::{
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 /// git is told an expiry that is a minute early, and drops a password whose expiry is past: a token needs more life than that.
 const MIN_MIN_TTL: Duration = Duration::from_secs(2 * 60);
-/// An agent that ends while its next client is on the way would be started again and again.
+/// An agent that exits while its next client is on the way would be started again and again.
 const MIN_IDLE_EXIT: Duration = Duration::from_secs(1);
 /// A token lives an hour; a longer minimum could never be met.
 pub const MAX_MIN_TTL: Duration = Duration::from_secs(50 * 60);
 
 /// A shorter one would lock between a question and its answer.
 const MIN_LOCK_AFTER: Duration = Duration::from_secs(1);
-/// What stands where a time could stand and none is wanted.
+/// Written in place of a time when none is wanted.
 const NEVER: &str = "never";
 
 /// Why there is no configuration.
@@ -44,7 +44,7 @@ pub enum ConfigError {
         /// The system's reason.
         source: io::Error,
     },
-    /// Somebody else could have written it.
+    /// Another user could have written it.
     #[error("refusing {}: {why}", path.display())]
     Unsafe {
         /// The file.
@@ -82,7 +82,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     parse(&text, path)
 }
 
-/// Whoever can write the file can add an App with an API of his own, or a rule that widens tokens.
+/// Write access to the file is enough to add an App with a forged API, or a rule that widens tokens.
 #[cfg(unix)]
 fn why_unsafe(path: &Path, metadata: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -229,7 +229,7 @@ fn settings(raw: &RawAgent) -> Result<Settings, Mistake> {
         })?);
     }
     if let Some(with_screen) = &raw.lock_with_screen {
-        // Where nobody tells, a promise to lock would be a lie.
+        // Where the system does not report a locked screen, a promise to lock would be a lie.
         if *with_screen.get_ref() && !cfg!(target_os = "linux") {
             return Err(mistake(with_screen, "lock_with_screen needs logind, which is on Linux only"));
         }
@@ -286,7 +286,7 @@ fn app(raw: &RawApp) -> Result<App, Mistake> {
     Ok(App { name, host, api_url, ca_file, app_id: raw.app_id, client_id, slug, installation, store, key, more_keys })
 }
 
-/// The key that signs, and those behind it.
+/// The key that signs, and the ones after it.
 fn keys(raw: &RawApp, store: StoreKind) -> Result<(Option<Fingerprint>, Vec<Fingerprint>), Mistake> {
     let mut keys: Vec<Fingerprint> = Vec::new();
     for written in raw.key.iter().chain(&raw.more_keys) {
@@ -312,7 +312,7 @@ fn keys(raw: &RawApp, store: StoreKind) -> Result<(Option<Fingerprint>, Vec<Fing
     }
 }
 
-/// What to say about a signer that there is not.
+/// What to say about a signer that does not exist.
 fn no_signer(written: &str) -> String {
     match nearest(written, &StoreKind::NAMES) {
         Some(nearest) => format!("there is no signer \"{written}\"; did you mean \"{nearest}\"?"),

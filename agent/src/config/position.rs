@@ -1,4 +1,4 @@
-//! Where in a file something stands, and which of the valid keys somebody probably meant.
+//! The line and column of a place in a file, and which valid key was probably meant.
 
 /// Line and column of a byte, both counted from 1; columns count characters.
 pub(super) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {

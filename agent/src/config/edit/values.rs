@@ -10,18 +10,18 @@ use super::super::keys::Form;
 use super::super::load;
 use super::{Edit, EditError, position, revise, text_of};
 
-/// A value that counts.
+/// A value in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// For people, and for `ghapp config set`: text without quotation marks, everything else as TOML.
     pub text: String,
     /// For scripts.
     pub json: serde_json::Value,
-    /// Whether the file says it; otherwise it is what counts when the file does not.
+    /// Whether the file sets it; otherwise it is the default.
     pub written: bool,
 }
 
-/// The value that counts; `None` when there is none and nothing stands for it.
+/// The value in force; `None` when the file sets none and there is no default.
 pub fn value_of(path: &Path, dotted: &Dotted) -> Result<Option<Found>, EditError> {
     let config = load(path)?;
     let document: DocumentMut = text_of(path)?.parse().map_err(|_| form(path))?;
@@ -69,7 +69,7 @@ pub fn set_value(path: &Path, dotted: &Dotted, written: Option<&str>) -> Result<
         };
         match table.get_mut(dotted.key.name) {
             Some(Item::Value(old)) => {
-                // What stands before and behind it, a comment for instance.
+                // What stands before and after it, a comment for instance.
                 *value.decor_mut() = old.decor().clone();
                 *old = value;
             }
@@ -81,7 +81,7 @@ pub fn set_value(path: &Path, dotted: &Dotted, written: Option<&str>) -> Result<
     })
 }
 
-/// The table; nothing for an `[agent]` that is not written.
+/// The table; `None` for an `[agent]` that the file does not have.
 fn table_of<'a>(document: &'a DocumentMut, path: &Path, place: &Place) -> Result<Option<&'a dyn TableLike>, EditError> {
     let tables = |name: &str| document.get(name).and_then(Item::as_array_of_tables);
     let table = match place {
