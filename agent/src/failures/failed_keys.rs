@@ -1,7 +1,7 @@
 //! Which of an App's keys signs: the first that has not failed.
 //!
-//! It is remembered in memory only. What is configured is a person's word, and a refusal may be a whim of GitHub's; an agent that
-//! starts anew meets it again, at the price of one call.
+//! Failures are remembered in memory only: the configuration is the user's decision, and a refusal may be a whim of GitHub's. An
+//! agent that is started again meets it again, at the price of one call.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use crate::model::{App, AppName, Fingerprint};
 pub(crate) enum Failure {
     /// GitHub refused it.
     Refused,
-    /// Its store answered, and does not have it. A store that is locked or silent says nothing about a key.
+    /// Its store answered that it does not have the key. A store that is locked or silent says nothing about a key.
     Missing,
 }
 
 /// The keys that failed while GitHub accepted another one of the same App. A refusal alone says nothing about a key: the App may
-/// have been deleted, or GitHub be out of order.
+/// have been deleted, or GitHub may be out of order.
 #[derive(Debug, Default)]
 pub(crate) struct FailedKeys(HashMap<AppName, Vec<(Fingerprint, Failure)>>);
 
@@ -61,7 +61,7 @@ impl FailedKeys {
         }
     }
 
-    /// Forgets what is not among these Apps and their keys.
+    /// Forgets all but these Apps and their keys.
     pub(crate) fn keep_only(&mut self, apps: &[App]) {
         self.0.retain(|name, failed| {
             let app = apps.iter().find(|app| app.name == *name);

@@ -1,4 +1,4 @@
-//! When to try again and when not: pauses between attempts, and one circuit breaker per App. Decides, and waits for nobody.
+//! When to try again and when not: pauses between attempts, and one circuit breaker per App. It decides; its callers wait.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const LEAST_WAIT: i64 = 60;
 /// Longest wait that a server can impose: GitHub's longest window is an hour. A larger number is a mistake.
 const MOST_WAIT: i64 = 3600;
 
-/// The pause before the next attempt after `attempts` have failed; `None` when it is enough.
+/// The pause before the next attempt after `attempts` have failed; `None` after the last attempt.
 ///
 /// Full jitter: many agents that lost the same server must not come back in lockstep. `chance` is a number from 0 to 1.
 pub(crate) fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
@@ -24,7 +24,7 @@ pub(crate) fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
     (attempts < ATTEMPTS).then(|| FIRST_PAUSE.mul_f64(f64::from(1 << doubled) * chance))
 }
 
-/// Whom GitHub asked to wait, and until when. One entry per App, since a limit is an App's.
+/// Which Apps GitHub asked to wait, and until when. One entry per App, since a limit is an App's.
 #[derive(Debug, Default)]
 pub(crate) struct Breakers {
     open: HashMap<AppName, Open>,
@@ -32,7 +32,7 @@ pub(crate) struct Breakers {
 
 #[derive(Debug)]
 struct Open {
-    /// On the clock that nobody sets.
+    /// On the boot clock, which cannot be set.
     until: Duration,
     /// The same by the wall clock, for people.
     wall: i64,
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(breakers.limited(&app, Some(10_030), clock.now(), 0.0), 10_030);
         assert_eq!(breakers.waits_until(&app, clock.now()), Some(10_030));
         assert_eq!(breakers.waits_until(&other, clock.now()), None, "it is this App's limit");
-        clock.set_wall(5_000); // somebody sets the clock: what elapsed is what counts
+        clock.set_wall(5_000); // the clock is set: only the time that elapsed counts
         clock.pass(29);
         assert!(breakers.waits_until(&app, clock.now()).is_some());
         clock.pass(1);

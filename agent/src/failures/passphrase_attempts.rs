@@ -1,7 +1,7 @@
 //! Wrong passphrases: some are slips, many are guesses.
 //!
-//! What keeps a stolen file shut is the work that each guess costs. This only keeps the agent from being what guesses for somebody,
-//! so it is counted in memory, and an agent that is started anew counts from the beginning.
+//! What keeps a stolen file shut is the work that each guess costs. This only keeps the agent from guessing for an
+//! attacker, so it is counted in memory, and an agent that is started again counts from the beginning.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// Longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// How many passphrases in a row were wrong, and until when no other is looked at.
+/// How many passphrases in a row were wrong, and until when no other is tried.
 #[derive(Debug, Default)]
 pub(crate) struct PassphraseAttempts {
     wrong: u32,
-    /// By the clock that counts sleep and that nobody can set.
+    /// On the boot clock, which counts sleep and cannot be set.
     closed_until: Duration,
 }
 
 impl PassphraseAttempts {
-    /// Until when no passphrase is looked at, in seconds since 1970.
+    /// Until when no passphrase is tried, in seconds since 1970.
     pub(crate) fn closed_until(&self, now: Moment) -> Option<i64> {
         let left = self.closed_until.checked_sub(now.boot).filter(|left| !left.is_zero())?;
-        // Rounded up: at that time it is open.
+        // Rounded up, so that it is open at that time.
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         Some(now.wall.saturating_add_unsigned(seconds))
     }

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::path::Path;
 
-/// Makes a directory and those above it, private from their first moment. One that is there already stays as it is.
+/// Makes a directory and those above it, private from their first moment. A directory that exists already stays as it is.
 pub(crate) fn create(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

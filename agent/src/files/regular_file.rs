@@ -1,5 +1,5 @@
-//! Reads a file of bounded size, and nothing else: a pipe that nobody writes to, or a device without an end, would keep the
-//! agent from serving anybody.
+//! Reads a file of bounded size, and nothing else: a pipe without a writer, or a device without an end, would keep the agent
+//! from serving its clients.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

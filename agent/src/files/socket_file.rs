@@ -1,7 +1,7 @@
 //! A Unix socket, bound under another name and renamed into place when it listens.
 //!
 //! A socket that is bound and does not listen yet refuses connections exactly as a stale one does; a client or agent that met
-//! it in that moment would take it for dead. With the rename nobody meets it.
+//! it in that moment would take it for dead. The rename hides that moment.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 /// The socket's mode. Its directory is private already; this is the second lock on the same door.
 const MODE: RawMode = 0o600;
 
-/// A socket that nobody can find yet. Removed unless it gets its real name.
+/// A socket that no client can find yet. Removed unless it gets its real name.
 pub(crate) struct Hidden(PathBuf);
 
 impl Hidden {
@@ -30,7 +30,7 @@ impl Hidden {
         Ok(number)
     }
 
-    /// Gives it to another user, who alone can then connect, besides root. Only root may do that.
+    /// Gives it to another user: then only that user and root can connect. Only root may do that.
     pub(crate) fn give_to(&self, uid: u32) -> io::Result<()> {
         lchown(&self.0, Some(uid), None)
     }
@@ -38,15 +38,15 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // Not there when it got its real name.
+        // Nothing is there any more when it got its real name.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 /// Listens beside the path, under a name that no client knows.
 ///
-/// Always the same name, so that what an agent left there that was killed at this point is replaced by the next one and nothing
-/// piles up. Whoever gets here has the path to himself, so it is nobody else's.
+/// Always the same name, so that the leftover of an agent that was killed at this point is replaced by the next one and nothing
+/// piles up. A caller has the path to itself, so the file cannot be another agent's.
 pub(crate) fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
     // Named as the locks are. A path that only just fits into an address has room for that, unless its extension is missing.
     let extension = if path.extension().is_some_and(|extension| extension == "~") { "s" } else { "~" };
@@ -64,7 +64,7 @@ pub(crate) fn listen_hidden(path: &Path) -> io::Result<(Listener, Hidden)> {
 fn create(path: &Path) -> io::Result<Listener> {
     let options = |path: &'_ Path| -> io::Result<ListenerOptions<'static>> {
         let name = path.to_path_buf().to_fs_name::<GenericFilePath>()?;
-        // Reclaiming would remove the file by its name when we end, even if it is another agent's by then.
+        // Reclaiming would remove the file by its name when we exit, even if it is another agent's by then.
         Ok(ListenerOptions::new().name(name).reclaim_name(false))
     };
     match options(path)?.mode(MODE).create_tokio() {
@@ -74,7 +74,7 @@ fn create(path: &Path) -> io::Result<Listener> {
     }
 }
 
-/// Whether somebody listens there. Looks without waiting: whoever has no room for one more client listens as well.
+/// Whether a process listens there. Looks without waiting: a listener with a full backlog counts as well.
 pub(crate) fn is_listening(path: &Path) -> bool {
     let connect = || {
         let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
@@ -85,12 +85,12 @@ pub(crate) fn is_listening(path: &Path) -> bool {
     matches!(connect(), Ok(()) | Err(Errno::AGAIN))
 }
 
-/// Whether something is there that is no socket.
+/// Whether something other than a socket is there.
 pub(crate) fn is_something_else(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.file_type().is_socket())
 }
 
-/// The number of a file, which it keeps when it is renamed.
+/// The inode number of a file, which it keeps when it is renamed.
 pub(crate) fn number_of(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
