@@ -1,4 +1,4 @@
-//! The calls.
+//! The calls of the API that the agent makes.
 
 use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
 use reqwest::header::{LINK, LOCATION};
@@ -36,7 +36,7 @@ pub(crate) enum RepositoryInstallation {
         /// GitHub's id of the repository.
         repository_id: u64,
     },
-    /// None that we may see does.
+    /// No installation that we may see does.
     NotFound,
 }
 
@@ -47,7 +47,7 @@ impl GitHub {
         json(&expect(answer, StatusCode::OK)?)
     }
 
-    /// GitHub's clock, in seconds since 1970, if it tells. Needs no key: any answer of the API will do, also a refusal.
+    /// GitHub's clock, in seconds since 1970, if it says. Needs no key: any answer of the API will do, even a refusal.
     pub(crate) async fn time(&self, app: &App) -> Result<Option<i64>, GitHubError> {
         let answer = self.call(app, Method::GET, "/meta", None, None).await?;
         if answer.status.is_server_error() {
@@ -58,7 +58,7 @@ impl GitHub {
         Ok(date(&answer.headers))
     }
 
-    /// Fetches the App that was registered from a manifest, with its only private key. GitHub gives it away once.
+    /// Fetches the App that was registered from a manifest, with its only private key. GitHub hands it out once.
     pub(crate) async fn convert_manifest(&self, app: &App, code: &ManifestCode) -> Result<NewApp, GitHubError> {
         let path = Zeroizing::new(format!("/app-manifests/{}/conversions", code.secret().expose()));
         let answer = self.call(app, Method::POST, &path, None, Some(Vec::new())).await?;
@@ -82,7 +82,7 @@ impl GitHub {
         Err(GitHubError::Garbled("more than 100 pages of installations"))
     }
 
-    /// One installation by its id. `None` is GitHub's word that the App has no such one.
+    /// One installation by its id. `None` means that GitHub said the App has no such one.
     pub(crate) async fn installation(
         &self,
         app: &App,
@@ -92,7 +92,7 @@ impl GitHub {
         self.find(app, jwt, &format!("/app/installations/{id}")).await
     }
 
-    /// The installation on one account, user or organization alike. `None` is GitHub's word that there is none.
+    /// The installation on one account, user or organization alike. `None` means that GitHub said there is none.
     pub(crate) async fn installation_of_owner(
         &self,
         app: &App,
@@ -136,7 +136,7 @@ impl GitHub {
         }
     }
 
-    /// The installation that covers a repository, by GitHub's id of it: where a lookup by an old name is sent on to.
+    /// The installation that covers a repository, by its id: GitHub redirects a lookup by an old name to this.
     pub(crate) async fn installation_of_repository_id(
         &self,
         app: &App,
@@ -193,7 +193,7 @@ impl GitHub {
         Err(GitHubError::Garbled("more than 100 pages of repositories"))
     }
 
-    /// A user by its name. Most hosts tell everybody; others want a token to be shown.
+    /// A user by its name. Most hosts answer anyone; others require a token.
     pub(crate) async fn user(
         &self,
         app: &App,
@@ -206,7 +206,7 @@ impl GitHub {
         if user.login.eq_ignore_ascii_case(login) { Ok(user) } else { Err(GitHubError::Garbled("another user")) }
     }
 
-    /// Kills a token. One that is dead already is no error.
+    /// Revokes a token. One that is dead already is no error.
     pub(crate) async fn revoke(&self, app: &App, token: &InstallationToken) -> Result<(), GitHubError> {
         let answer = self.call(app, Method::DELETE, "/installation/token", Some(&token.secret), None).await?;
         match expect(answer, StatusCode::NO_CONTENT) {
@@ -229,7 +229,7 @@ fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, GitHubError> {
     serde_json::from_slice(&answer.body).map_err(|_| GitHubError::Garbled("unexpected JSON"))
 }
 
-/// One part of a path. A bot's name has brackets, which have to be written so (RFC 3986, section 2.2).
+/// One part of a path. A bot's name has brackets, which have to be escaped (RFC 3986, section 2.2).
 fn escaped(part: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let escape = |byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

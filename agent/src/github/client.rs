@@ -45,7 +45,7 @@ pub(super) struct Answer {
 }
 
 impl GitHub {
-    /// Forgets connections and certificates, so that changed ones are read.
+    /// Drops connections and certificates, so that changed certificates are read.
     pub(crate) fn reconnect(&self) {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -89,7 +89,7 @@ impl GitHub {
         Ok(Answer { status, headers, body })
     }
 
-    /// Makes a GET of something that is not the API and returns its status alone.
+    /// Makes a GET outside the API and returns its status alone.
     pub(super) async fn status(
         &self,
         app: &App,

@@ -7,7 +7,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::types::RawError;
 
-/// Most of GitHub's own words that are repeated.
+/// How much of GitHub's own words is repeated.
 const MAX_MESSAGE: usize = 200;
 /// Why GitHub did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +52,7 @@ pub(crate) enum GitHubError {
     /// `iat` or `exp` did not suit GitHub's clock.
     #[error("GitHub refused the time in the app JWT")]
     Clock {
-        /// GitHub's clock, in seconds since 1970, when it told.
+        /// GitHub's clock, in seconds since 1970, when it said.
         server_time: Option<i64>,
     },
     /// `iss` is not an App's id here: a client ID at an old GitHub Enterprise Server, or nonsense.
@@ -67,7 +67,7 @@ pub(crate) enum GitHubError {
     /// Too many requests.
     #[error("GitHub asks to wait")]
     RateLimited {
-        /// Until when, in seconds since 1970, if it told.
+        /// Until when, in seconds since 1970, if it said.
         until: Option<i64>,
     },
     /// There is no such thing, or the App may not see it.
@@ -104,12 +104,12 @@ impl GitHubError {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable(_))
     }
 
-    /// Whether GitHub looked at the question, so that it had accepted the key that asked.
+    /// Whether GitHub looked at the question itself, and so had accepted the key behind it.
     pub(crate) fn is_behind_the_key(&self) -> bool {
         matches!(self, Self::Suspended | Self::NotFound | Self::RepositoryNotIncluded | Self::PermissionNotGranted)
     }
 
-    /// Whether GitHub may have done what it was asked although we have no answer. A mint then left a token that nobody holds.
+    /// Whether GitHub may have done what it was asked although we have no answer: a mint may have left a token that we do not hold.
     pub(crate) fn may_have_happened(&self) -> bool {
         matches!(self, Self::Unreachable { connected: true, .. } | Self::Unavailable(_) | Self::Garbled(_))
     }
@@ -148,7 +148,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
 }
 
 /// Whether it is a limit. GitHub docs, "Rate limits for the REST API": `retry-after` if there is one, else the reset if nothing
-/// remains, else it is a secondary limit that tells by its words only.
+/// remains, else it is a secondary limit that only its words show.
 fn limit(headers: &HeaderMap, message: &str, now: i64) -> Option<GitHubError> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     if let Some(wait) = number(RETRY_AFTER.as_str()) {
@@ -192,7 +192,7 @@ pub(super) fn transport(error: &reqwest::Error, host: &str) -> GitHubError {
     }
 }
 
-/// Somebody else's words, fit for a terminal and a log.
+/// Foreign words, made fit for a terminal and a log.
 fn printable(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(MAX_MESSAGE).collect()
 }

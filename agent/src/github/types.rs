@@ -18,12 +18,12 @@ pub(crate) struct AppInfo {
     /// Its client ID; old GitHub Enterprise Servers leave it out.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Whose it is.
+    /// Its owner.
     #[serde(default)]
     pub owner: Option<AppOwner>,
 }
 
-/// Whose an App is.
+/// The owner of an App.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AppOwner {
     /// The account's name; an enterprise has none.
@@ -35,7 +35,7 @@ pub(crate) struct AppOwner {
 }
 
 /// An App that was registered from a manifest: the answer to the conversion of its code. It has secrets for webhooks and for
-/// people's logins besides, which nobody here needs: they are not read, and wiped with the answer.
+/// people's logins besides, which the agent does not need: they are not read, and wiped with the answer.
 #[derive(Debug, Deserialize)]
 pub(crate) struct NewApp {
     /// Its numeric id.
@@ -120,7 +120,7 @@ pub(super) struct RawToken {
     repositories: Vec<RawRepository>,
 }
 
-/// A repository of a token, of which GitHub tells five kilobytes.
+/// What we need of a repository of a token; GitHub sends five kilobytes.
 #[derive(Deserialize)]
 struct RawRepository {
     id: u64,
@@ -145,7 +145,7 @@ struct RawListed {
 }
 
 impl RawPage {
-    /// What nobody could clone under its name is left out.
+    /// A repository that could not be cloned under its name is left out.
     pub(super) fn into_listed(self) -> impl Iterator<Item = ListedRepository> {
         self.repositories.into_iter().filter_map(|RawListed { id, full_name, private, archived }| {
             FullName::parse(&full_name).ok().map(|name| ListedRepository { id, name, private, archived })
@@ -156,13 +156,13 @@ impl RawPage {
 /// A repository that a token reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedRepository {
-    /// GitHub's id of it.
+    /// GitHub's id for it.
     pub id: u64,
     /// What it is called.
     pub name: FullName,
-    /// Whether only some may read it.
+    /// Whether only some users may read it.
     pub private: bool,
-    /// Whether nobody can change it any more.
+    /// Whether it is archived, so that it cannot be changed.
     pub archived: bool,
 }
 
@@ -175,7 +175,7 @@ pub(crate) struct User {
     pub login: String,
 }
 
-/// A token, and what the repositories that it was narrowed to are called now.
+/// A token, and the current names of the repositories that it was narrowed to.
 pub(crate) struct MintAnswer {
     /// The token.
     pub token: InstallationToken,

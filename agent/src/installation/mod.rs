@@ -14,11 +14,11 @@ use ghapp_protocol::remote::Owner;
 use crate::clock::Moment;
 use crate::model::{AppName, Installation, InstallationId};
 
-/// How long an installation is believed to be there and to grant what it granted. A mint that GitHub refuses drops it earlier.
+/// How long an installation is believed to exist and to grant what it granted. A mint that GitHub refuses drops it earlier.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 60);
 /// How long an owner is believed to have none. Short: the next thing a person does is to install the App and try again.
 const ABSENT_FOR: Duration = Duration::from_secs(10);
-/// Most owners that are remembered. The one that was asked for longest ago goes first.
+/// Most owners that are remembered. The one that was looked up longest ago goes first.
 const MAX_OWNERS: usize = 10_000;
 
 /// What is remembered about an owner.
@@ -39,9 +39,9 @@ struct Entry {
 #[derive(Default)]
 pub struct Installations {
     by_owner: HashMap<(AppName, Owner), Entry>,
-    /// Everything that GitHub ever told about, for listings.
+    /// Every installation that GitHub has mentioned, for listings.
     seen: BTreeMap<(AppName, InstallationId), Installation>,
-    /// When GitHub last told them all.
+    /// When GitHub last listed them all.
     listed: HashMap<AppName, Moment>,
 }
 
@@ -50,7 +50,7 @@ impl Installations {
     pub fn get(&self, app: &AppName, owner: &Owner, now: Moment) -> Option<&Remembered> {
         let entry = self.by_owner.get(&(app.clone(), owner.clone()))?;
         let life = match &entry.remembered {
-            // A suspended one is looked up again soon, as an absent one: somebody is probably mending it.
+            // A suspended one is looked up again soon, like an absent one: it is probably being mended.
             Remembered::Installed(installation) if installation.suspended_at.is_none() => KNOWN_FOR,
             Remembered::Installed(_) | Remembered::Absent => ABSENT_FOR,
         };
@@ -95,7 +95,7 @@ impl Installations {
 
     /// Replaces what is known with GitHub's complete list.
     pub fn replace(&mut self, app: &AppName, installations: Vec<Installation>, now: Moment) {
-        // Owners are asked about anew: one of them may be gone, or grant more than before.
+        // Owners are looked up again: an installation may be gone, or grant more than before.
         self.forget_app(app);
         for installation in installations {
             self.saw(app, installation);
@@ -109,7 +109,7 @@ impl Installations {
         (age < KNOWN_FOR).then(|| self.seen(app).collect())
     }
 
-    /// The installations of an App that GitHub told about, in the order of their ids.
+    /// The installations of an App that GitHub has mentioned, in the order of their ids.
     pub fn seen(&self, app: &AppName) -> impl Iterator<Item = &Installation> {
         self.seen.iter().filter(move |((name, _), _)| name == app).map(|(_, installation)| installation)
     }
@@ -151,7 +151,7 @@ mod tests {
         clock.pass(600);
         let known = installations.get(&app, &same_owner, clock.now());
         assert!(matches!(known, Some(Remembered::Installed(_))));
-        clock.set_wall(1_000_000_000); // somebody sets the clock: what elapsed is what counts
+        clock.set_wall(1_000_000_000); // the clock is set: only the time that elapsed counts
         assert!(installations.get(&app, &owner, clock.now()).is_some());
 
         installations.put(&app, &owner, None, clock.now());

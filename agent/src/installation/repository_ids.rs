@@ -1,4 +1,4 @@
-//! Which id GitHub has given to which repository, as far as its answers told. An id stays when a repository is renamed.
+//! The ids of repositories, as far as GitHub's answers said them. An id stays when a repository is renamed.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ impl RepositoryIds {
         }
     }
 
-    /// The ids of all repositories that a scope names; none unless each is known, and none for a whole installation.
+    /// The ids of all repositories that a scope names; `None` unless each is known, and for a whole installation.
     pub(crate) fn of(&self, scope: &TokenScope) -> Option<Vec<u64>> {
         let names = scope.repositories.names()?;
         names.iter().map(|name| self.known.get(&key(scope, name)).copied()).collect()
