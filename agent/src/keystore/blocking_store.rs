@@ -1,16 +1,16 @@
-//! What the stores have in common whose calls block: the system's keyring and the kernel's.
+//! What the stores with blocking calls have in common: the system's keyring and the kernel's.
 
 use super::error::StoreError;
 use crate::model::PrivateKey;
 
-/// How a key came to be in its store.
+/// What saving a key did to its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It was put there now.
+    /// The key is new there.
     Now,
-    /// It had been there before.
+    /// The key was there before.
     WasThere,
-    /// It took the place of this file, which is encrypted.
+    /// The key took the place of this encrypted file.
     InPlaceOf(Vec<u8>),
 }
 

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use crate::files::regular_file;
 use crate::model::AppName;
 
-/// What a credential is called before the App's nickname.
+/// What stands before the App's nickname in a credential's name.
 const PREFIX: &str = "ghapp-";
 /// Largest file that is read. A 16384-bit key as PEM has 13 KB.
 const MAX_FILE: u64 = 64 * 1024;
@@ -26,7 +26,7 @@ impl Credentials {
         Self { directory }
     }
 
-    /// The Apps that there are credentials for, by name.
+    /// The Apps that have a credential, by name.
     pub(super) fn names(&self) -> Result<Vec<AppName>, StoreError> {
         let directory = self.directory()?;
         let entries = fs::read_dir(directory).map_err(|error| unusable(directory, &error))?;
@@ -46,7 +46,7 @@ impl Credentials {
         regular_file::read(&path, MAX_FILE).map(Zeroizing::new).map_err(|error| unusable(&path, &error))
     }
 
-    /// Finds out whether there is a file for an App that may be used.
+    /// Checks that an App has a file that may be used.
     pub(super) fn holds(&self, app: &AppName) -> Result<(), StoreError> {
         check(&self.path(app)?)
     }
@@ -60,8 +60,8 @@ impl Credentials {
     }
 }
 
-/// Refuses a file that somebody else may read or have written. systemd's belong to the service's user, or to root with an access
-/// list for that user, which shows as a mode that the group can read.
+/// Refuses a file that another user may read or have written. systemd's files belong to the service's user, or to root with an
+/// access list for that user, which shows as a mode that the group can read.
 #[cfg(unix)]
 fn check(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::MetadataExt;

@@ -31,7 +31,7 @@ const MAX_FILE: u64 = 64 * 1024;
 /// Most letters of an App's id in a file's name.
 const MAX_ISSUER: usize = 40;
 
-/// Encrypts a key. Takes its time: never on the runtime's thread.
+/// Encrypts a key. Slow on purpose: never call it on the runtime's thread.
 pub(super) fn seal(key: &PrivateKey, passphrase: &Secret) -> Result<Vec<u8>, StoreError> {
     let mut recipient = Recipient::new(secret(passphrase));
     recipient.set_work_factor(WORK);
@@ -42,7 +42,7 @@ pub(super) fn seal(key: &PrivateKey, passphrase: &Secret) -> Result<Vec<u8>, Sto
     })
 }
 
-/// Decrypts a key. Takes its time: never on the runtime's thread.
+/// Decrypts a key. Slow on purpose: never call it on the runtime's thread.
 pub(super) fn unseal(sealed: &[u8], passphrase: &Secret) -> Result<PrivateKey, StoreError> {
     let mut identity = Identity::new(secret(passphrase));
     identity.set_max_work_factor(MAX_WORK);
@@ -76,7 +76,7 @@ impl KeyFiles {
         Self { directory }
     }
 
-    /// Finds out whether there is a file for the key.
+    /// Checks that there is a file for the key.
     pub(super) fn holds(&self, id: &KeyId) -> Result<(), StoreError> {
         match fs::metadata(self.path(id)) {
             Ok(_) => Ok(()),
@@ -117,7 +117,7 @@ impl KeyFiles {
         sync(&self.directory)
     }
 
-    /// The App's id, for people, and a hash, for whatever a key's name may have in it that a file's must not.
+    /// The App's id, for people, and a hash, since a key's name may have characters that a file's must not.
     fn path(&self, id: &KeyId) -> PathBuf {
         let issuer: String = id.issuer.to_string().chars().take(MAX_ISSUER).collect();
         let hash = Sha256::digest(id.to_string());
@@ -133,7 +133,7 @@ impl KeyFiles {
     }
 }
 
-/// Makes a file's new name last. Windows does that with the file.
+/// Makes a file's new name survive a loss of power. Windows does that together with the file.
 fn sync(directory: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(directory)?.sync_all() }
 }

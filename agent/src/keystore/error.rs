@@ -9,7 +9,7 @@ pub(crate) enum StoreError {
     /// There is no such store here.
     #[error("the store is missing: {0}")]
     Missing(String),
-    /// It is locked and nobody unlocked it.
+    /// It is locked and was not unlocked.
     #[error("the store is locked")]
     Locked,
     /// It is open and has no such key.
@@ -24,7 +24,7 @@ pub(crate) enum StoreError {
     /// It needs a passphrase to keep a key.
     #[error("a passphrase is needed")]
     NoPassphrase,
-    /// It was given another passphrase than its own.
+    /// It was given a wrong passphrase.
     #[error("that is not its passphrase")]
     WrongPassphrase,
 }

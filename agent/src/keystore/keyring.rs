@@ -1,4 +1,4 @@
-//! The keyring of the operating system: connected when it is needed, and anew when the connection broke.
+//! The keyring of the operating system: connected when it is needed, and again when the connection broke.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::model::PrivateKey;
 /// The service name of our entries.
 const SERVICE: &str = "ghapp";
 
-/// The connection to the keyring; made when it is needed, and anew when it broke, so that a keyring that appears later, or
+/// The connection to the keyring; made when it is needed, and again when it broke, so that a keyring that appears later, or
 /// is restarted, is found without restarting the agent.
 #[derive(Default)]
 pub(super) struct Keyring {
@@ -41,7 +41,7 @@ impl BlockingStore for Keyring {
 }
 
 impl Keyring {
-    /// Finds out whether there is a keyring. Says nothing about a lock: asking could make it prompt.
+    /// Checks that there is a keyring. Says nothing about a lock: asking could make it prompt.
     pub(super) fn reach(&mut self) -> Result<(), StoreError> {
         self.connected().map(|_| ())
     }
@@ -59,7 +59,7 @@ impl Keyring {
         let was_connected = self.store.is_some();
         let store = self.connected()?;
         match store.build(SERVICE, user, None).and_then(|entry| call(&entry)) {
-            // The daemon behind an old connection may have been restarted: once more with a new one.
+            // The daemon behind an old connection may have been restarted: try once more with a new one.
             Err(Error::PlatformFailure(_)) if was_connected => {
                 self.store = None;
                 let store = self.connected()?;

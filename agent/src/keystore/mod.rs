@@ -1,8 +1,8 @@
-//! Where private keys are kept: the keyring of the operating system, the kernel's, a file with a passphrase, a credential of the
+//! The stores of private keys: the keyring of the operating system, the kernel's, a file with a passphrase, a credential of the
 //! service manager, or the agent's memory.
 //!
 //! Calls to a store block, may wait for a person at a prompt, and have no time limit of their own. They run on a thread of
-//! their own (`worker`) and are given up after a deadline; the agent goes on and can always end.
+//! their own (`worker`) and are given up after a deadline; the agent goes on and can always exit.
 
 mod blocking_store;
 mod credentials;
@@ -41,7 +41,7 @@ pub(crate) use error::StoreError;
 /// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 /// How long deriving a key from a passphrase may take. It takes a second and always ends, but a machine that is busy enough gives it a
-/// small part of its time, and trying again would only begin anew. A little less than a person's question waits.
+/// small part of its time, and trying again would only start over. A little less than the answer to a person may take.
 pub(crate) const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
 /// How long `status` waits to learn whether there is a keyring.
 const STATE_DEADLINE: Duration = Duration::from_secs(2);
@@ -49,18 +49,18 @@ const STATE_DEADLINE: Duration = Duration::from_secs(2);
 /// A key as it was found.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// One that we had put there.
+    /// One that we put there.
     Key(PrivateKey),
-    /// A file of somebody else's, in whatever form.
+    /// A file from elsewhere, in any form.
     File(Zeroizing<Vec<u8>>),
 }
 
-/// Where the stores are that are directories.
+/// Where those stores are that are directories.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directories {
-    /// Of encrypted files.
+    /// The directory of encrypted files.
     pub key_files: PathBuf,
-    /// Of the service manager's credentials.
+    /// The directory of the service manager's credentials.
     pub credentials: Option<PathBuf>,
 }
 
@@ -78,14 +78,14 @@ pub(crate) struct KeyStores {
 /// Keys that stay in the agent's memory.
 #[derive(Default)]
 struct InMemory {
-    /// That are nowhere else.
+    /// Keys that are nowhere else.
     only_here: HashMap<KeyId, PrivateKey>,
-    /// That came from an encrypted file.
+    /// Keys that came from an encrypted file.
     unsealed: HashMap<KeyId, PrivateKey>,
 }
 
 impl KeyStores {
-    /// Reaches for nothing yet.
+    /// Opens no store yet.
     pub(crate) fn new(directories: Directories) -> Self {
         Self {
             keyring: Worker::new("keyring"),
@@ -97,7 +97,7 @@ impl KeyStores {
         }
     }
 
-    /// Reads a key. That of an encrypted file is [`StoreError::Locked`] until it is opened.
+    /// Reads a key. The key of an encrypted file is [`StoreError::Locked`] until the file is opened.
     pub(crate) async fn load(&self, place: &KeyPlace) -> Result<Found, StoreError> {
         let id = &place.id;
         match place.store {
@@ -144,13 +144,13 @@ impl KeyStores {
         Ok(before.map_or(Saved::Now, Saved::InPlaceOf))
     }
 
-    /// Undoes what [`Self::save`] did, because what was to follow it failed.
+    /// Undoes what [`Self::save`] did, because a later step failed.
     pub(crate) async fn take_back(&self, place: &KeyPlace, saved: Saved) -> Result<(), StoreError> {
         match saved {
             Saved::WasThere => Ok(()),
             Saved::Now => self.delete(place).await.map(|_| ()),
             Saved::InPlaceOf(before) => {
-                // Its passphrase may be another one: it is closed now.
+                // The old file may have another passphrase, so it is closed now.
                 drop(self.memory().unsealed.remove(&place.id));
                 self.files.write(&place.id, &before).map(|_| ())
             }
@@ -173,7 +173,7 @@ impl KeyStores {
         self.credentials.read(app)
     }
 
-    /// The Apps that the service manager handed over a file for, by name.
+    /// The Apps for which the service manager handed over a file, by name.
     pub(crate) fn credentials(&self) -> Result<Vec<AppName>, StoreError> {
         self.credentials.names()
     }
@@ -189,7 +189,7 @@ impl KeyStores {
         self.memory().only_here.contains_key(id)
     }
 
-    /// Whether the agent's memory holds any key that would be gone with the agent, or closed until somebody gives a passphrase.
+    /// Whether the agent's memory holds any key that would be gone with the agent, or closed until a passphrase is given.
     pub(crate) fn remembers_any(&self) -> bool {
         let memory = self.memory();
         !memory.only_here.is_empty() || !memory.unsealed.is_empty()
@@ -251,7 +251,7 @@ impl KeyStores {
     }
 
     fn memory(&self) -> MutexGuard<'_, InMemory> {
-        // Maps of finished values are whole even if a thread panicked with the lock in its hand.
+        // The maps are intact even if a thread panicked while it held the lock.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

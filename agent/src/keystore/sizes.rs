@@ -16,7 +16,7 @@ use crate::model::{AppName, Fingerprint, Issuer, KeyId, KeyPlace, PrivateKey, St
 const WINDOWS: usize = 5 * 512;
 /// Longest payload of a key of type `user` (keyrings(7)).
 const KERNEL: usize = 32_767;
-/// All that a user's keys may have together (`/proc/sys/kernel/keys/maxbytes` as delivered).
+/// Most that all keys of a user may take together (`/proc/sys/kernel/keys/maxbytes` as delivered).
 const KERNEL_QUOTA: usize = 20_000;
 /// Where the PKCS#1 key begins inside a PKCS#8 one: behind a sequence, a version and an algorithm (RFC 5208).
 const PKCS1_IN_PKCS8: usize = 26;
@@ -72,7 +72,7 @@ async fn every_key_comes_back_from_memory_and_from_an_encrypted_file() {
 
 #[test]
 fn a_passphrase_of_any_length_that_is_taken_fits_into_a_request() {
-    // JSON writes a control character with six letters.
+    // JSON writes a control character as six characters.
     let passphrase = Some(Secret::new("\u{1}".repeat(1024)));
     assert!(frame::encode(&Request::new(Call::Unlock(Unlock { app: None, passphrase }))).is_ok());
 }

@@ -1,6 +1,6 @@
-//! A key as a store sees it: a tag with a version, and the PKCS#1 DER, as bytes or as base64.
+//! A key in the form in which a store holds it: a tag with a version, and the PKCS#1 DER, as bytes or as base64.
 //!
-//! The tag says what the bytes are when the form changes one day, and tells our entries from others of the same name.
+//! The tag will say what the bytes are when the form changes one day, and tells our entries from others of the same name.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

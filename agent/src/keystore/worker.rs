@@ -1,8 +1,8 @@
-//! The thread that talks to a store, and the patience of those who wait for it.
+//! The thread that talks to a store, and how long its callers wait for it.
 //!
-//! Not tokio's blocking pool: a runtime joins those threads when it ends, and a keyring that never answers would then keep
-//! the agent from ending. A call that outlives its deadline keeps its thread; the next call gets a new one. What nobody waits
-//! for any more is not begun, and what was done too late is undone: a failed login leaves no key behind.
+//! Not tokio's blocking pool: a runtime joins those threads when it shuts down, and a keyring that never answers would then keep
+//! the agent from exiting. A call that outlives its deadline keeps its thread; the next call gets a new one. A call whose caller
+//! has given up is not begun, and one that was done too late is undone: a failed login leaves no key behind.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::error::StoreError;
 use crate::process::memory;
 
-/// Most threads that may hang in a store at once. Beyond that it is taken for dead until one comes back.
+/// Most threads that may hang in a store at once. Beyond that the store is taken for dead until one returns.
 const MAX_THREADS: usize = 4;
 
 /// How much of its stack the thread wipes after a call: what deciphers a key for the session bus, or from a file, leaves pieces of
@@ -23,15 +23,15 @@ const STACK: usize = 256 * 1024;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// Runs the calls of one store one after another, so that one unlock prompt serves all who wait.
+/// Runs the calls of one store one after another, so that one unlock prompt serves all that wait.
 pub(super) struct Worker<S> {
-    /// What the system calls the threads.
+    /// The threads' name in the system.
     name: &'static str,
     current: Mutex<Option<Thread<S>>>,
     threads: Arc<AtomicUsize>,
 }
 
-/// The way to a thread that takes calls. `S` is what the thread keeps from call to call; it never leaves the thread.
+/// The queue of a thread that takes calls. `S` is what the thread keeps from call to call; it never leaves the thread.
 struct Thread<S> {
     number: u64,
     jobs: Sender<Job<S>>,
@@ -52,7 +52,7 @@ impl<S: Default + 'static> Worker<S> {
         self.run_or_undo(deadline, call, |_, _| {}).await
     }
 
-    /// The same for a call that changes something. `undo` gets what it returned when nobody waited for that any more.
+    /// The same for a call that changes something. `undo` gets its result if the caller has given up.
     pub(super) async fn run_or_undo<T: Send + 'static>(
         &self,
         deadline: Duration,
@@ -80,10 +80,10 @@ impl<S: Default + 'static> Worker<S> {
         })
     }
 
-    /// Leaves a thread that may hang for good its queue; the next call gets another one.
+    /// Gives up a thread that may hang for good, with its queue; the next call gets another one.
     fn abandon(&self, number: u64) {
         let mut current = self.current();
-        // Not one that has taken its place since then.
+        // Not a thread that has taken its place since then.
         if current.as_ref().is_some_and(|thread| thread.number == number) {
             *current = None;
         }
@@ -108,7 +108,7 @@ impl<S: Default + 'static> Worker<S> {
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Thread<S>>> {
-        // A sender is whole even if a thread panicked with the lock in its hand.
+        // The sender is intact even if a thread panicked while it held the lock.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,7 +120,7 @@ fn start_thread<S: Default + 'static>(name: &'static str, threads: &Arc<AtomicUs
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         let _alive = alive;
         let mut store = S::default();
-        // Ends when nobody can send any more: the worker gave this thread up, or the agent ends.
+        // Ends when no sender is left: the worker gave this thread up, or the agent exits.
         while let Ok(job) = receiver.recv() {
             run(job, &mut store);
             memory::wipe_stack::<STACK>();
@@ -140,7 +140,7 @@ fn run<S>(job: Job<S>, store: &mut S) {
 struct Alive(Arc<AtomicUsize>);
 
 impl Alive {
-    /// None when there are as many as there may be.
+    /// `None` when there are [`MAX_THREADS`] already.
     fn one_more(threads: &Arc<AtomicUsize>) -> Option<Self> {
         let alive = Self(Arc::clone(threads));
         (threads.fetch_add(1, Ordering::SeqCst) < MAX_THREADS).then_some(alive)

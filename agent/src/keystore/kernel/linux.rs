@@ -3,11 +3,11 @@
 //!
 //! The kernel has four keyrings that could do. A session keyring ends with its login, and another login does not see it. The user
 //! keyring ends with the user's last process. A process keyring ends with the agent. The persistent keyring outlives all of them,
-//! until the machine is switched off, or until nobody has asked for it for some days
-//! (`/proc/sys/kernel/keys/persistent_keyring_expiry`, three as delivered); each use starts that time anew.
+//! until the machine is switched off, or until it was not used for some days
+//! (`/proc/sys/kernel/keys/persistent_keyring_expiry`, three as delivered); each use starts that time again.
 //!
-//! A key is readable for whoever *possesses* it, which means: reaches it from a keyring of his own. So each call hangs the
-//! persistent keyring into the keyring of this thread, and it does not matter in which session the agent runs, or in none.
+//! A process can read a key that it *possesses*, which means: reaches from one of its own keyrings. So each call links the
+//! persistent keyring into the keyring of this thread, and it does not matter in which session the agent runs, if in any.
 
 use linux_keyutils::{Key, KeyError, KeyRing, KeyRingIdentifier};
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use crate::keystore::error::StoreError;
 use crate::keystore::stored_form;
 use crate::model::PrivateKey;
 
-/// What our keys are called, before their own name.
+/// What stands before a key's own name.
 const PREFIX: &str = "ghapp:";
 /// Longest payload of a key of type `user`, and so of what can be read (keyrings(7)).
 const MAX_PAYLOAD: usize = 32_767;
@@ -27,12 +27,12 @@ const MAX_PAYLOAD: usize = 32_767;
 pub(crate) struct Kernel;
 
 impl Kernel {
-    /// Finds out whether the kernel keeps keys for us.
+    /// Checks that the kernel keeps keys for us.
     pub(crate) fn reach() -> Result<(), StoreError> {
         persistent().map(|_| ())
     }
 
-    /// Finds out whether the key is there, without reading it.
+    /// Checks that the key is there, without reading it.
     pub(crate) fn holds(name: &str) -> Result<(), StoreError> {
         find(name).map(|_| ())
     }
@@ -49,14 +49,14 @@ impl BlockingStore for Kernel {
     fn put(&mut self, name: &str, key: &PrivateKey) -> Result<(), StoreError> {
         let keyring = persistent()?;
         let bytes = stored_form::encode(key, stored_form::Form::Bytes);
-        // Whoever possesses it may do everything, the user's other processes see its name: the kernel's own default.
+        // A possessor may do everything, the user's other processes see the name: the kernel's own default.
         keyring.add_key(&description(name), &bytes[..]).map(|_| ()).map_err(explain)
     }
 
     fn delete(&mut self, name: &str) -> Result<bool, StoreError> {
         match find(name) {
             Ok((keyring, key)) => {
-                // Wiped at once, and not when the kernel's garbage collection comes by.
+                // Wiped at once, and not at the kernel's next garbage collection.
                 key.invalidate().or_else(|_| keyring.unlink_key(key)).map_err(explain)?;
                 Ok(true)
             }
@@ -66,7 +66,7 @@ impl BlockingStore for Kernel {
     }
 }
 
-/// The persistent keyring, reachable from this thread's, with its time starting anew.
+/// The persistent keyring, linked into this thread's; its time starts again.
 fn persistent() -> Result<KeyRing, StoreError> {
     KeyRing::get_persistent(KeyRingIdentifier::Thread).map_err(|error| match error {
         KeyError::OperationNotSupported => {

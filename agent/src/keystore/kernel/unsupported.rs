@@ -4,7 +4,7 @@ use crate::keystore::blocking_store::BlockingStore;
 use crate::keystore::error::StoreError;
 use crate::model::PrivateKey;
 
-/// Nothing.
+/// Holds nothing.
 #[derive(Default)]
 pub(crate) struct Kernel;
 

@@ -20,7 +20,7 @@ pub(crate) fn open() -> Result<Arc<CredentialStore>, StoreError> {
     }
 }
 
-/// Whether there is an address to look for a bus at; whether one answers there is the bus's business.
+/// Whether there is the address of a bus; whether a bus answers there shows when it is used.
 fn has_session_bus() -> bool {
     let named = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|value| !value.is_empty());
     let login = std::env::var_os("XDG_RUNTIME_DIR").map(|directory| Path::new(&directory).join("bus"));

@@ -1,4 +1,4 @@
-//! The keyring of this operating system: one module each with the same face, `KIND` and `open`.
+//! The keyring of this operating system: one module per system, with the same interface, `KIND` and `open`.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
