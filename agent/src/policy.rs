@@ -41,13 +41,13 @@ pub(crate) enum Decision {
     Candidates(Vec<Grant>),
 }
 
-/// Decides about a repository.
+/// Decides for a repository.
 pub(crate) fn decide(apps: &[App], rules: &[Rule], host: &Host, name: &FullName) -> Decision {
     let rule = rules.iter().find(|rule| rule.pattern().matches(host, name));
     apply(apps, host, rule)
 }
 
-/// Decides about an owner, when git did not name the repository: only a rule about all of the owner's repositories counts.
+/// Decides for an owner, when git did not name the repository: only a rule about all of the owner's repositories counts.
 pub(crate) fn decide_for_owner(apps: &[App], rules: &[Rule], host: &Host, owner: &Owner) -> Decision {
     let rule = rules.iter().find(|rule| rule.pattern().matches_all_of(host, owner));
     apply(apps, host, rule)

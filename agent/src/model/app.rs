@@ -27,7 +27,7 @@ pub struct App {
     pub installation: Option<InstallationId>,
     /// Where its private key is.
     pub store: StoreKind,
-    /// The fingerprint of the private key that signs; nothing when it never logged in here.
+    /// The fingerprint of the private key that signs; `None` when the App never logged in here.
     pub key: Option<Fingerprint>,
     /// The fingerprints of further keys, which the same store holds: when GitHub refuses the one before, the next signs.
     pub more_keys: Vec<Fingerprint>,

@@ -2,7 +2,7 @@
 
 use ghapp_protocol::secret::Secret;
 
-/// A signed app JWT. Whoever has it can act as the whole App until it expires.
+/// A signed app JWT. Its holder can act as the whole App until it expires.
 #[derive(Debug, Clone)]
 pub struct AppJwt {
     /// The JWT.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The nickname of an App in the configuration. A clone is another hand on the same text.
+/// The nickname of an App in the configuration. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppName(Arc<str>);
 
@@ -15,10 +15,10 @@ pub struct NameError;
 impl AppName {
     /// Longest nickname; GitHub's own limit for an App's name is 34.
     const MAX: usize = 64;
-    /// The nickname while GitHub has not told the App's slug.
+    /// The nickname while the App's slug is not known.
     pub const UNNAMED: &str = "new";
 
-    /// The nickname of an App whose slug GitHub has not told yet.
+    /// The nickname of an App whose slug is not known yet.
     pub fn unnamed() -> Self {
         Self(Self::UNNAMED.into())
     }

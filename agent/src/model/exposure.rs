@@ -1,4 +1,4 @@
-//! An exposed socket's rule. Nothing changes it: it is made once, and ends with its socket.
+//! An exposed socket's rule. Nothing changes it: it is made once, and goes with its socket.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 use super::{App, AppName, Issuer, Permissions};
 use crate::clock::Moment;
 
-/// Which exposed socket. Labels are used again, numbers are not: what belonged to a socket never belongs to its namesake.
+/// Identifies an exposed socket. Labels are used again, numbers are not: what belonged to a socket never belongs to its namesake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExposureId {
     /// Its name for people.
     pub label: Label,
-    /// The how manieth of this agent.
+    /// Its place in the sequence of this agent's sockets.
     pub number: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct Exposure {
     pub ttl: Duration,
 }
 
-/// What may be given out: as whom, for which repositories, with which permissions.
+/// What may be given out: as which App, for which repositories, with which permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// As which App.
@@ -51,9 +51,9 @@ pub struct Terms {
     pub issuer: Issuer,
     /// For which host.
     pub host: Host,
-    /// Whose repositories.
+    /// The owner of the repositories.
     pub owner: Owner,
-    /// Which: at least one, sorted, none twice. A token is for one of them.
+    /// The repositories: at least one, sorted, none twice. A token is for one of them.
     pub repositories: Vec<RepositoryName>,
     /// What each token may do: exactly this, or there is none.
     pub permissions: Permissions,

@@ -6,7 +6,7 @@ use ghapp_protocol::remote::Owner;
 
 use super::Permissions;
 
-/// GitHub's number for an installation. A reinstalled App gets a new one.
+/// GitHub's id for an installation. A reinstalled App gets a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstallationId(pub u64);
 
@@ -38,7 +38,7 @@ impl RepositorySelection {
 /// The App installed on one account, as GitHub described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
-    /// Its number.
+    /// Its id.
     pub id: InstallationId,
     /// The account; `None` for an enterprise, whose installations reach no repository.
     pub account: Option<Owner>,

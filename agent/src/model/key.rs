@@ -81,18 +81,18 @@ pub struct KeyId {
 pub enum StoreKind {
     /// The keyring of the operating system.
     Keyring,
-    /// The user's persistent keyring in the Linux kernel, until the machine is switched off or nobody needs it for some days.
+    /// The user's persistent keyring in the Linux kernel, until the machine is switched off or it is not used for some days.
     Keyutils,
-    /// A file that a passphrase protects; once it is opened the key is in the agent's memory, until that is locked.
+    /// A file that a passphrase protects; once it is opened the key is in the agent's memory, until the agent is locked.
     EncryptedFile,
     /// A credential that the service manager hands to the agent. It is read and never written.
     CredentialsDir,
-    /// The agent's memory, until it ends.
+    /// The agent's memory, until it exits.
     Memory,
 }
 
 impl StoreKind {
-    /// All of them. The first is what a login takes when it is told nothing.
+    /// All of them. The first is a login's default.
     const ALL: [Self; 5] = [Self::Keyring, Self::Keyutils, Self::EncryptedFile, Self::CredentialsDir, Self::Memory];
     /// All of them, as they are written in the configuration.
     pub const NAMES: [&str; Self::ALL.len()] = {
@@ -129,7 +129,7 @@ pub struct KeyPlace {
     pub store: StoreKind,
     /// The key's name there.
     pub id: KeyId,
-    /// The App's nickname, by which a store knows the key that others fill.
+    /// The App's nickname, which names the key in a store that others fill.
     pub app: AppName,
 }
 

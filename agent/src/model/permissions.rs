@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// How much of a permission.
+/// How far a permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
-    /// Look.
+    /// Read.
     Read,
-    /// Look and change.
+    /// Read and change.
     Write,
     /// Everything.
     Admin,
@@ -111,7 +111,7 @@ impl Permissions {
         Self(self.iter().filter_map(lower).collect())
     }
 
-    /// These permissions, to look only. `workflows` has no such level and nothing to look at: what git reads with is `contents`.
+    /// These permissions, lowered to read. `workflows` has no such level and nothing to read: git reads with `contents`.
     #[must_use]
     pub fn read_only(&self) -> Self {
         Self::of(self.iter().map(|(name, _)| (name, Level::Read)).filter(|(name, _)| *name != "workflows"))

@@ -7,7 +7,7 @@ use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
 use super::{AppName, InstallationId, Permissions};
 
-/// Most repositories that a rule can list: ten tokens' worth. Who needs more means the whole installation.
+/// Most repositories that a rule can list: ten tokens' worth. A longer list means the whole installation.
 const MAX_LISTED: usize = 5000;
 
 /// Which remotes a rule is about: `HOST[:PORT]/OWNER/REPO`, with `*` for an owner or a repository, or at a repository's end.
@@ -127,12 +127,12 @@ pub enum Access {
     Write,
     /// Read only, whatever the permissions say.
     Read,
-    /// Read only for what is positively a fetch, as the permissions say for everything else.
+    /// Read only for what is certainly a fetch, as the permissions say for everything else.
     Auto,
 }
 
 impl Access {
-    /// The permissions that are left, when it is known whether git only fetches.
+    /// The permissions that are left; `is_fetch` is whether git certainly only fetches.
     pub fn limit(self, permissions: &Permissions, is_fetch: bool) -> Permissions {
         match self {
             Self::Read => permissions.read_only(),

@@ -51,8 +51,8 @@ pub struct TokenScope {
     pub repositories: RepositorySet,
     /// What it may do.
     pub permissions: Permissions,
-    /// Over which exposed socket; none is the agent's own. They share no token, so that each is told apart in the audit log and can
-    /// be revoked alone, and nobody can drop what others use.
+    /// Over which exposed socket; `None` is the agent's own. They share no token, so that each is distinct in the audit log and
+    /// can be revoked alone, and no client can drop what others use.
     pub exposure: Option<ExposureId>,
 }
 

@@ -12,16 +12,16 @@ pub struct InstallationToken {
     pub secret: Secret,
     /// Its name in logs.
     pub hash: TokenHash,
-    /// When GitHub stops accepting it, in seconds since 1970. By GitHub's clock as it comes, by ours once the broker has it.
+    /// When GitHub stops accepting it, in seconds since 1970. By GitHub's clock at first, by ours once the broker has it.
     pub expires_at: i64,
-    /// When it was minted, by GitHub's clock, if GitHub told.
+    /// When it was minted, by GitHub's clock, if GitHub said.
     pub minted_at: Option<i64>,
     /// What GitHub says it may do.
     pub permissions: Permissions,
 }
 
 impl InstallationToken {
-    /// Longest life that GitHub gives a token, with some seconds for the answer's way.
+    /// Longest life that GitHub gives a token, with some seconds for the answer to arrive.
     const LONGEST_LIFE: i64 = 3600 + 60;
 
     /// Names a token by its hash.
@@ -32,7 +32,7 @@ impl InstallationToken {
 
     /// Makes the expiry one by our clock, which says `now`; `skew` is what GitHub's clock is known to be ahead.
     ///
-    /// What GitHub gives is a life, whatever the clocks say: the time between two times of its own. A clock that is only some
+    /// What GitHub gives is a lifetime, the span between two times of its own, whatever the clocks say. A clock that is only some
     /// minutes off is good enough for an app JWT, but it must not make tokens seem to live longer than they do.
     #[must_use]
     pub fn by_our_clock(mut self, now: i64, skew: i64) -> Self {
