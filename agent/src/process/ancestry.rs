@@ -1,7 +1,7 @@
-//! What a process and its ancestors are called, and what git among them was told to do: hints, never proofs.
+//! The names of a process and its ancestors, and what git among them was told to do: hints, never proofs.
 //!
-//! Reads a few small files, so it is asked when a token is minted, or when git did not name the repository, and not on the usual
-//! way to a cached token.
+//! It reads a few small files, so it is used when a token is minted, or when git did not name the repository, and not on the
+//! usual way to a cached token.
 
 use ghapp_protocol::remote::{FullName, Host, Remote};
 
@@ -12,7 +12,7 @@ pub(crate) fn describe(caller: &Caller) -> Option<String> {
     caller.pid.and_then(platform::ancestry)
 }
 
-/// Whether git positively only fetches: the nearest git command above the asking process that says what it does is one that
+/// Whether git certainly only fetches: the nearest git command above the asking process that says what it does is one that
 /// only reads. Anything else, and any doubt, is "no".
 pub(crate) fn is_fetch(caller: &Caller) -> bool {
     caller.pid.and_then(platform::git_command).is_some_and(|command| FETCHES.contains(&command.as_str()))
@@ -21,7 +21,7 @@ pub(crate) fn is_fetch(caller: &Caller) -> bool {
 /// The repository that git talks to on behalf of the asking process: what the nearest `git-remote-https NAME URL` above it was
 /// given, if that is a repository of GitHub's. git hands the URL to that program in every version (rule 45).
 ///
-/// Whoever runs as this user could make it up, and could as well ask for that repository by its name: it selects among what the
+/// Any process of this user could make it up, and could as well ask for that repository by its name: it selects among what the
 /// rules allow, and is never a permission.
 pub(crate) fn remote(caller: &Caller) -> Option<Remote> {
     let url = platform::remote_url(caller.pid?, caller.uid?)?;
@@ -49,7 +49,7 @@ mod platform {
 
     /// Beyond these are login shells and terminals, which say nothing.
     const MAX_ANCESTORS: usize = 6;
-    /// A file name may have 255 bytes; nobody reads that many.
+    /// A file name may have 255 bytes, too many to read.
     const MAX_NAME: usize = 40;
 
     /// The program and the programs that started it, nearest first: `git-credential-ghapp < git < git-remote-http < git`.
@@ -89,7 +89,7 @@ mod platform {
         for _ in 0..MAX_ANCESTORS * 2 {
             let (name, parent) = look_up(pid)?;
             if REMOTE_HELPERS.contains(&name.as_str()) {
-                // Its directory belongs to whom it belongs to. Only the nearest one asks: one further up is about something else.
+                // The directory has the owner of the process. Only the nearest one asks: one further up is about something else.
                 let is_same_user = fs::metadata(format!("/proc/{pid}")).ok()?.uid() == uid;
                 let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
                 return url_argument(&line).filter(|_| is_same_user);

@@ -1,9 +1,8 @@
-//! Memory that held a secret is wiped when it is freed, whoever used it; and keys that stay in memory stay out of swap.
+//! Memory that held a secret is wiped when it is freed, whatever code used it; and keys that stay in memory stay out of swap.
 //!
 //! Our own types wipe themselves. The libraries between them and the network do not: a token passes through the buffers of HTTP,
-//! TLS and JSON, a key through those of the session bus. Each of them is a piece of the heap that is given back one day, and that
-//! is where this looks. It does not reach stacks (the keyring's thread wipes its own) and the heap of C libraries (aws-lc wipes
-//! its own).
+//! TLS and JSON, a key through those of the session bus. Each of these buffers is on the heap and is wiped when it is freed. That
+//! does not reach stacks (the keyring's thread wipes its own) nor the heap of C libraries (aws-lc wipes its own).
 
 // The one place of the agent with unsafe code on all systems: an allocator is a contract that the compiler cannot check.
 #![expect(unsafe_code, reason = "an allocator and a system call that takes addresses")]
@@ -23,7 +22,7 @@ const ALIGNED: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
 #[derive(Debug, Default)]
 pub struct WipingAllocator;
 
-/// The common block for one that has to be aligned to more; none if no memory is as large.
+/// The common block for one that has to be aligned to more; `None` if no memory is that large.
 fn roomy(layout: Layout) -> Option<Layout> {
     Layout::from_size_align(layout.size().checked_add(layout.align())?, ALIGNED).ok()
 }
@@ -71,7 +70,7 @@ unsafe impl GlobalAlloc for WipingAllocator {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is as large as its layout says, and nobody else looks at it any more. Once it is written it is
+        // SAFETY: the block is as large as its layout says, and nothing else refers to it any more. Once it is written it is
         // initialized; the barrier keeps the compiler from leaving out writes that nothing reads. The note before one that is
         // aligned to more is as `alloc` wrote it.
         unsafe {
@@ -100,12 +99,12 @@ pub(crate) fn keep_out_of_swap(secret: &[u8]) {
     }
 }
 
-/// Not asked for here.
+/// Not asked for on other systems.
 #[cfg(not(unix))]
 pub(crate) fn keep_out_of_swap(_secret: &[u8]) {}
 
-/// Gives memory back to the system that is free. Mints leave holes between the tokens that they made, and the C library keeps those
-/// for later; a person who looks would see an agent that grew for good.
+/// Gives free memory back to the system. Mints leave holes between the tokens that they made, and the C library keeps those for
+/// later; the agent would seem to grow for good.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn give_back() {
     unsafe extern "C" {
@@ -119,11 +118,11 @@ pub(crate) fn give_back() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn give_back() {}
 
-/// Wipes what a call has left on the stack below its caller, as far down as that, and gives the pages back to the system: a thread
+/// Wipes what a call has left on the stack below its caller, `DEPTH` bytes down, and gives the pages back to the system: a thread
 /// that waits for its next call would otherwise occupy them for good.
 ///
 /// The call must not have been inlined, and this should be, or it would begin a little further down than the call did. The stack has
-/// to reach as far down as is said.
+/// to reach that far down.
 #[inline]
 pub(crate) fn wipe_stack<const DEPTH: usize>() {
     zeroize::zeroize_stack::<DEPTH>();
@@ -146,7 +145,7 @@ fn give_back_stack(depth: usize) {
     let (start, end) = ((here + NEAR - depth).next_multiple_of(PAGE), (here - NEAR) / LARGEST_PAGE * LARGEST_PAGE);
     let (size, start) = (end.saturating_sub(start), std::ptr::without_provenance_mut(start));
     // SAFETY: all of it is below the frames that are in use, on the stack of this thread, which has just been written to that far
-    // down. Who needs it next finds zeros.
+    // down. The next use finds zeros.
     if let Err(error) = unsafe { rustix::mm::madvise(start, size, rustix::mm::Advice::LinuxDontNeed) } {
         tracing::debug!(%error, "a stack stays as large as it was");
     }

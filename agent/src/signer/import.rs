@@ -1,4 +1,4 @@
-//! Private keys in all the forms that people have them in.
+//! Reads private keys in all the forms that people have them in.
 
 use std::fmt::Write as _;
 
@@ -108,7 +108,7 @@ fn from_pem_text(text: &str) -> Result<PrivateKey, ImportError> {
     from_der(Zeroizing::new(key.as_bytes().to_vec()))
 }
 
-/// Writes the block anew, so that indentation, missing line breaks and spaces for line breaks do no harm.
+/// Writes the block again, so that indentation, missing line breaks and spaces for line breaks do no harm.
 fn canonical_pem(label: &str, body: &str) -> Zeroizing<String> {
     let base64: Zeroizing<Vec<u8>> = Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
     let mut pem = Zeroizing::new(String::with_capacity(base64.len() * 2 + 2 * label.len() + 64));
@@ -122,7 +122,7 @@ fn canonical_pem(label: &str, body: &str) -> Zeroizing<String> {
     pem
 }
 
-/// Reads a private key from a file of somebody else's: everything that [`from_pem`] takes, or DER, PKCS#1 or PKCS#8.
+/// Reads a private key from a file that came from elsewhere: everything that [`from_pem`] takes, or DER, PKCS#1 or PKCS#8.
 pub(crate) fn from_file(bytes: &[u8]) -> Result<PrivateKey, ImportError> {
     // DER begins with a sequence; no text that `from_pem` takes begins with that digit.
     if bytes.first() != Some(&DER_SEQUENCE) {

@@ -12,7 +12,7 @@ const BACKDATED: i64 = 60;
 /// How far `exp` lies in the future. GitHub takes at most 600 s by its own clock; the rest is room for a clock that is ahead.
 const LIFETIME: i64 = 540;
 
-/// The key could not sign. Why is not said: the reason may quote key material.
+/// The key could not sign. The reason is left out: it may quote key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the private key cannot sign")]
 pub(crate) struct SignError;

@@ -1,4 +1,4 @@
-//! Who holds the key: reads private keys, names them, and signs app JWTs with them. Owns jsonwebtoken and aws-lc-rs.
+//! Reads private keys, names them by their fingerprints, and signs app JWTs with them. Owns jsonwebtoken and aws-lc-rs.
 
 mod import;
 mod jwt;

@@ -14,7 +14,7 @@ use crate::model::{ExposureId, Permissions, TokenScope};
 use super::repeated::Repeated;
 use super::{Minted, Refresh, TokenLease};
 
-/// Most tokens that are kept. Beyond that the one that was used longest ago is no longer handed out; it dies with its hour.
+/// Most tokens that are kept. Beyond that the least recently used one is no longer handed out; it expires with its hour.
 const MAX_TOKENS: usize = 10_000;
 
 /// Live tokens.
@@ -22,7 +22,7 @@ const MAX_TOKENS: usize = 10_000;
 pub(crate) struct TokenCache {
     leases: BTreeMap<LeaseId, TokenLease>,
     serving: HashMap<Arc<TokenScope>, LeaseId>,
-    /// Tokens that are to be replaced ahead of their end, as it was planned, the next one first. Each serves its scope.
+    /// The planned replacements of tokens ahead of their end, the next one first. Each token serves its scope.
     renewals: BTreeSet<(Refresh, LeaseId)>,
     permissions: Repeated<Permissions>,
     programs: Repeated<Arc<str>>,
@@ -71,7 +71,7 @@ impl TokenCache {
         scope.permissions = self.permissions.one(scope.permissions);
         minted.token.permissions = self.permissions.one(minted.token.permissions);
         minted.program = minted.program.map(|program| self.programs.one(program));
-        // Out with the old key as well, or it would be kept beside the new one's.
+        // The old key goes as well, or it would be kept beside the new one.
         if let Some(replaced) = self.serving.remove(&scope).and_then(|id| self.leases.get(&id)) {
             self.renewals.remove(&replaced.renewal());
         }
@@ -90,12 +90,12 @@ impl TokenCache {
         self.renewals.first() == Some(&renewal)
     }
 
-    /// How long it is until the next token is to be replaced; none when none is.
+    /// How long it is until the next planned replacement, if there is one.
     pub(crate) fn next_renewal(&self, now: Moment) -> Option<Duration> {
         self.renewals.first().map(|(refresh, _)| refresh.left(now))
     }
 
-    /// A token whose time has come and that is in use, if there is one. Each is told once.
+    /// A token in use that is due for replacement, if there is one. Each is returned once.
     pub(crate) fn take_renewal(&mut self, now: Moment) -> Option<&TokenLease> {
         loop {
             self.renewals.first().filter(|(refresh, _)| refresh.left(now).is_zero())?;
@@ -106,8 +106,8 @@ impl TokenCache {
         }
     }
 
-    /// Drops exactly the token of that host with that hash; for who is behind an exposed socket, only if it was given out there. Tells
-    /// what it was.
+    /// Drops exactly the token of that host with that hash; for a client of an exposed socket, only if it was given out there.
+    /// Returns it.
     pub(crate) fn erase(&mut self, host: &Host, hash: &TokenHash, exposure: Option<&ExposureId>) -> Option<TokenLease> {
         // Rare, so there is no index to be kept for it.
         let lease = self.leases.values().find(|lease| lease.minted.token.hash == *hash)?;
@@ -142,7 +142,7 @@ impl TokenCache {
         *self = Self { last_id, ..Self::default() };
     }
 
-    /// How many tokens there have been.
+    /// How many tokens have been minted.
     pub(crate) fn count(&self) -> u64 {
         self.last_id
     }

@@ -24,7 +24,7 @@ pub(crate) struct Successor {
     pub min_ttl: Duration,
     /// The repository that git uses the token for; none when it is not for git.
     pub for_git: Option<RepositoryName>,
-    /// Who asked first.
+    /// The process that asked first.
     pub caller: Caller,
 }
 
@@ -43,11 +43,11 @@ pub(crate) struct Minted {
     pub at: Moment,
     /// When it is to be replaced, as it was planned.
     pub refresh: Refresh,
-    /// It was minted for a repository that has been renamed, under its old name. Somebody else may take that name any time.
+    /// It was minted for a repository that has been renamed, under its old name. Another repository may take that name any time.
     pub renamed: bool,
 }
 
-/// A live token and its history. A copy of it is cheap, and holds no copy of the token: each question gets one.
+/// A live token and its history. A copy of it is cheap, and holds no copy of the token: each request gets one.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenLease {
     /// Its name for people.
@@ -56,7 +56,7 @@ pub(crate) struct TokenLease {
     pub scope: Arc<TokenScope>,
     /// The token and its origin.
     pub minted: Arc<Minted>,
-    /// When it is to be replaced, or when that is to be tried again.
+    /// When it is to be replaced, or when the replacement is tried again.
     pub(super) refresh: Refresh,
     /// When it was last handed out.
     pub last_used: Moment,
@@ -65,7 +65,7 @@ pub(crate) struct TokenLease {
 }
 
 impl TokenLease {
-    /// Its place among those that are to be replaced, as it was planned.
+    /// Its place among the planned replacements.
     pub(super) fn renewal(&self) -> (Refresh, LeaseId) {
         (self.minted.refresh, self.id)
     }
@@ -78,8 +78,8 @@ impl TokenLease {
 
     /// Whether the token has at least that much life left.
     ///
-    /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when somebody set the wall
-    /// clock back (a token would seem to live longer than it does).
+    /// Both clocks have to agree: the wall clock knows what GitHub meant, and the boot clock notices when the wall clock was
+    /// set back (a token would seem to live longer than it does).
     pub(super) fn lives(&self, at_least: Duration, now: Moment) -> bool {
         let least = i64::try_from(at_least.as_secs()).unwrap_or(i64::MAX);
         let wall_left = self.minted.token.expires_at.saturating_sub(now.wall);

@@ -8,12 +8,12 @@ use crate::clock::Moment;
 const EARLIEST: f64 = 0.50;
 /// The latest. With GitHub's hour that is 5 minutes before the end; `min_ttl` usually makes it earlier.
 const LATEST: f64 = 0.92;
-/// A scope that nobody asked for during this time is not kept fresh.
+/// A scope that was not used during this time is not kept fresh.
 const IN_USE: Duration = Duration::from_secs(600);
 /// How long to wait after a refresh that failed. The token at hand is still good.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// The plan for one token, on the clock that nobody sets.
+/// The plan for one token, on the boot clock, which cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refresh {
     at: Duration,

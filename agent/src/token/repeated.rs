@@ -1,12 +1,12 @@
-//! Values that thousands of tokens have alike: each is kept once.
+//! Values that thousands of tokens share: each is kept once.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// Most values that are remembered. Where there are more, little is alike, and the set is simply emptied.
+/// Most values that are remembered. With more of them few are equal, and the set is simply emptied.
 const MOST: usize = 256;
 
-/// The values that there have been. A clone of one has to be another hand on it, not a copy.
+/// The values that there have been. A clone has to share the value, not copy it.
 #[derive(Debug)]
 pub(super) struct Repeated<T>(HashSet<T>);
 
@@ -17,7 +17,7 @@ impl<T> Default for Repeated<T> {
 }
 
 impl<T: Clone + Eq + Hash> Repeated<T> {
-    /// The first one that was like this one.
+    /// The first value that was equal to this one.
     pub(super) fn one(&mut self, value: T) -> T {
         if let Some(known) = self.0.get(&value) {
             return known.clone();

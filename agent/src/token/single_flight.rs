@@ -1,4 +1,4 @@
-//! Single flight: whoever asks for something that is being fetched waits for it instead of fetching it again.
+//! Single flight: a caller that asks for something that is being fetched waits for it instead of fetching it again.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,17 +9,17 @@ use tokio::sync::watch;
 
 type Running<K, V> = HashMap<K, watch::Receiver<Option<V>>>;
 
-/// What is under way, by key. The work runs as a task of its own, so that a caller who goes away cancels it for nobody.
+/// What is under way, by key. The work runs as a task of its own, so that a caller that goes away does not cancel it for others.
 pub(crate) struct SingleFlight<K, V> {
     running: Arc<Mutex<Running<K, V>>>,
 }
 
-/// How a caller came to its result.
+/// How a caller got its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// It was the first to ask.
     Leader,
-    /// Somebody else had asked before.
+    /// Another caller had asked before.
     Follower,
 }
 
@@ -34,10 +34,10 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Waits for the result for `key`, starting `work` if nobody has. `None` when the work panicked.
+    /// Waits for the result for `key`, starting `work` if it is not under way. `None` when the work panicked.
     ///
     /// `work` must have put its result where later callers look for it (a cache) before it returns: the moment it ends, the
-    /// next caller starts anew.
+    /// next caller starts another.
     pub(crate) async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> (Option<V>, Role)
     where
         F: Future<Output = V> + Send + 'static,
@@ -53,7 +53,7 @@ where
         loop {
             let next = locked(&self.running).values().next().cloned();
             let Some(mut flight) = next else { return };
-            // A flight leaves the board before it tells its result, and also when it panics.
+            // A flight leaves the board before it sends its result, and also when it panics.
             let _ = flight.wait_for(Option::is_some).await;
         }
     }
@@ -72,7 +72,7 @@ where
         let work = work();
         tokio::spawn(async move {
             let result = work.await;
-            drop(landing); // first, so that nobody joins a flight that has ended
+            drop(landing); // first, so that no caller joins a flight that has ended
             sender.send_replace(Some(result));
         });
         (receiver, Role::Leader)
@@ -185,7 +185,7 @@ mod tests {
         landed.await;
     }
 
-    /// Whether a future is still pending after everybody else had a turn.
+    /// Whether a future is still pending after all other tasks had a turn.
     async fn is_pending(future: &mut std::pin::Pin<Box<impl Future<Output = ()>>>) -> bool {
         for _ in 0..8 {
             tokio::task::yield_now().await;

@@ -15,7 +15,7 @@ use crate::model::{AppName, InstallationId, InstallationToken, Permissions, Repo
 
 const YEAR: i64 = 365 * 86_400;
 
-/// Something that happens. Scopes and tokens are meant by number.
+/// Something that happens. Scopes and tokens are given by index.
 #[derive(Debug, Clone)]
 enum Event {
     /// Time passes on both clocks, in milliseconds; a suspended machine is the same, only longer.
@@ -25,7 +25,7 @@ enum Event {
         scope: usize,
         left: u64,
     },
-    /// Somebody sets the wall clock, by so many seconds.
+    /// The wall clock is set, by so many seconds.
     SetWall(i64),
     Put {
         scope: usize,
@@ -79,7 +79,7 @@ struct Truth {
     dies: Duration,
     /// Erased or retired.
     gone: bool,
-    /// Nobody has set the wall clock since it was minted.
+    /// The wall clock has not been set since it was minted.
     steady: bool,
 }
 
