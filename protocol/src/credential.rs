@@ -1,4 +1,4 @@
-//! git's credential attributes: what git writes to a helper's standard input, read as bytes and without mercy.
+//! git's credential attributes: what git writes to a helper's standard input, read strictly and as bytes.
 //!
 //! The format is described in gitcredentials(7) and git-credential(1). Helpers of many vendors were tricked into sending a
 //! token elsewhere because they read it more generously than git wrote it (CVE-2020-5260, CVE-2020-11008, CVE-2024-50338,
@@ -24,7 +24,7 @@ const CHUNK: usize = 1024;
 /// Room for what git asks; a line that is longer makes more.
 const USUAL: usize = 512;
 
-/// Why a request was refused. Says where, never what: the bytes come from a remote URL that somebody else may have written.
+/// Why a request was refused. Says where, never what: the bytes come from a remote URL that an attacker may have written.
 #[derive(Debug)]
 pub enum CredentialError {
     /// A line is longer than 65,535 bytes.
@@ -43,9 +43,9 @@ pub enum CredentialError {
     },
     /// An attribute that can have one value came twice.
     Repeated(&'static str),
-    /// An attribute without which nobody knows whose password this is.
+    /// An attribute is missing without which the password belongs to no remote.
     Missing(&'static str),
-    /// `url` names something else than the other attributes.
+    /// `url` contradicts the other attributes.
     Contradiction,
     /// The request could not be read to its end.
     Io(io::Error),
@@ -86,7 +86,7 @@ pub struct Attributes {
 
 impl fmt::Debug for Attributes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be another helper's password or hostile text: only how much there was.
+        // Values may be another helper's password or hostile text: only their number is shown.
         formatter.debug_struct("Attributes").field("lines", &self.lines).finish_non_exhaustive()
     }
 }
@@ -182,7 +182,7 @@ impl Attributes {
         if protocol != b"https" {
             return Ok(Request::NotForUs(NotForUs::Protocol));
         }
-        // rule 13: whoever puts a user name into the URL wants that user.
+        // rule 13: a user name in the URL means that user.
         if self.username.is_some_and(|name| name != TOKEN_USERNAME.as_bytes()) {
             return Ok(Request::NotForUs(NotForUs::Username));
         }
@@ -235,11 +235,11 @@ fn url_agrees(url: &[u8], protocol: &[u8], host: &[u8], path: Option<&[u8]>) -> 
 pub enum Request {
     /// A well-formed question about an HTTPS remote.
     Https(Question),
-    /// Well-formed, and somebody else's. The answer is silence.
+    /// Well-formed, and not for us. The answer is silence.
     NotForUs(NotForUs),
 }
 
-/// Which attribute says that a request is somebody else's.
+/// Which attribute says that a request is not for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotForUs {
     /// Another protocol than `https`.

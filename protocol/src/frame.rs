@@ -1,4 +1,4 @@
-//! One message as bytes: a length of four bytes, big-endian, and so much JSON. Knows neither messages nor sockets.
+//! One message as bytes: a length of four bytes, big-endian, and that much JSON. Knows neither messages nor sockets.
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -29,7 +29,7 @@ pub fn harden_command() {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let before = CORE_BEFORE.get_or_init(|| getrlimit(Resource::Core));
-        // Nobody may raise a hard limit again, so it stays.
+        // A hard limit cannot be raised again, so it stays.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
     }
     #[cfg(target_os = "linux")]

@@ -5,8 +5,8 @@ use crate::remote::Host;
 /// The host that a login is for when none is named.
 const DEFAULT_HOST: &str = "github.com";
 
-/// What a person runs who has no App on a host yet. Creating one needs nothing to be filled in, so that is what can be pasted; behind a
-/// `#` stands the command for an App that exists: FILE and N are the reader's.
+/// The command for a person without an App on a host. Creating one leaves nothing to fill in, so that is what can be pasted; after
+/// `#` comes the command for an App that exists: FILE and N are the reader's.
 pub fn first_login(host: Option<&Host>) -> String {
     let host = host.filter(|host| host.as_str() != DEFAULT_HOST);
     let host = host.map(|host| format!(" --host {host}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Host, owner and repository of a remote, parsed so strictly that nobody has to check them again.
+//! Host, owner and repository of a remote, parsed so strictly that no other code has to check them again.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -49,7 +49,7 @@ impl std::error::Error for RemoteError {}
 ///
 /// Two hosts are the same only when all of it is equal; there is no suffix or prefix match anywhere (CVE-2024-53858).
 ///
-/// A clone is another hand on the same text, as with the names below: an agent has thousands of tokens for one host.
+/// A clone shares the text, as with the names below: an agent has thousands of tokens for one host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Host(Arc<str>);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// What a private key begins with, and GitHub's tokens (GitHub docs, "About authentication to GitHub", token formats). It tells
+/// The beginnings of private keys and of GitHub's tokens (GitHub docs, "About authentication to GitHub", token formats). They tell
 /// apart what must not be repeated from what may.
 pub const MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr_", "github_pat_"];
 
@@ -14,7 +14,7 @@ pub const MARKS: &[&str] = &["-----BEGIN ", "ghs_", "ghp_", "gho_", "ghu_", "ghr
 /// It has neither `Display` nor `PartialEq` nor `Serialize`: printing one, comparing one in variable time or putting one
 /// into a message has to be written out, at a place that calls [`Secret::expose`] and can be found by that word.
 ///
-/// A clone is another hand on the same text, which is wiped when the last one lets go: there is one copy of it to wipe.
+/// A clone shares the text, which is wiped when the last clone is dropped: there is one copy of it to wipe.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 

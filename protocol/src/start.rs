@@ -30,7 +30,7 @@ pub const FAILED_PREFIX: &str = "failed: ";
 /// Longest such line that is read.
 const MAX_LINE: u64 = 4096;
 
-/// Set by those who want no agent to be started behind their back.
+/// Set by users who want no agent to be started unasked.
 pub const NO_AUTOSTART_VARIABLE: &str = "GHAPP_NO_AUTOSTART";
 /// Names the configuration file.
 const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
@@ -94,11 +94,11 @@ pub enum StartError {
     Spawn(io::Error),
     /// The agent said why it does not start.
     Failed(String),
-    /// The agent ended without a word.
+    /// The agent exited without a word.
     Died,
     /// The deadline passed.
     TooSlow,
-    /// There is an agent of another version, and it is not to be ended without a person's word.
+    /// There is an agent of another version, and it must not be stopped without asking a person.
     NotReplaced(&'static str),
 }
 
@@ -163,7 +163,7 @@ pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadli
     let lock = endpoint::open_lock(&endpoint.start_lock()).map_err(StartError::Spawn)?;
     // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this short-lived process.
     let lock = within(deadline, move || endpoint::lock(&lock).map(|()| lock))?.map_err(StartError::Spawn)?;
-    // Whoever had the lock before us has probably started one.
+    // The process that held the lock before us has probably started one.
     let outcome = match client::ask_for_git(endpoint, &GitCall::Status, deadline) {
         Err(ClientError::NotRunning | ClientError::Gone) => spawn(endpoint, config, None, deadline),
         _ => Ok(()),
@@ -172,7 +172,7 @@ pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadli
     outcome
 }
 
-/// Starts an agent at a place that nobody else knows. It ends, and removes the place, when the process `patron` has ended.
+/// Starts an agent at a place that no other client knows. It exits, and removes the place, when the process `patron` has exited.
 pub fn start_private(
     endpoint: &Endpoint,
     config: Option<&Path>,
@@ -200,7 +200,7 @@ fn spawn(
         .env_clear()
         .envs(kept_variables(std::env::vars_os()))
         .current_dir(if cfg!(windows) { "." } else { "/" })
-        // None of ours: git waits for the end of the helper's standard output, and would wait as long as the agent lives.
+        // None of ours: git waits for the end of the helper's standard output, and would wait as long as the agent runs.
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -242,7 +242,7 @@ fn first_line(mut child: Child) -> Option<String> {
         // An unreadable line counts as none.
         let _ = BufReader::new(output.take(MAX_LINE)).read_line(&mut line);
     }
-    // It ends right after that line; its status says nothing that the line does not.
+    // It exits right after that line; its status says nothing that the line does not.
     let _ = child.wait();
     let line = line.trim_end();
     (!line.is_empty()).then(|| line.chars().filter(|char| !char.is_control()).collect())
@@ -277,7 +277,7 @@ fn same_name(name: &str, other: &str) -> bool {
 fn within<T: Send + 'static>(deadline: Deadline, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        // Nobody may be left to hear it.
+        // The receiver may have given up.
         let _ = sender.send(work());
     });
     let left = deadline.left().ok_or(StartError::TooSlow)?;

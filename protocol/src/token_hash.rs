@@ -17,7 +17,7 @@ pub struct TokenHash([u8; 32]);
 impl TokenHash {
     /// Hashes the bytes of a token, or of whatever git hands over as a password.
     ///
-    /// Comparing two of these in variable time tells an attacker nothing: he would have to invert SHA-256 to use it.
+    /// Comparing two of these in variable time tells an attacker nothing: to use it takes inverting SHA-256.
     pub fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
     }

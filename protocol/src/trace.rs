@@ -1,5 +1,5 @@
-//! `GHAPP_TRACE`: what happens, for the person who wonders why. Nothing secret is in what it is given, and what looks like a token
-//! or a key is left out all the same.
+//! `GHAPP_TRACE`: what happens, for the person who wonders why. It is given nothing secret, and what looks like a token or a
+//! key is left out all the same.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;

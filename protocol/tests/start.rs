@@ -19,7 +19,7 @@ use ghapp_protocol::start::{self, StartError};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tempfile::TempDir;
 
-/// For answers that come: nobody waits that long.
+/// For answers that come: no test waits that long.
 const GENEROUS: Duration = Duration::from_secs(60);
 /// For answers that do not come.
 const SHORT: Duration = Duration::from_millis(200);
@@ -333,7 +333,7 @@ fn without_an_agents_program_beside_this_one_its_place_is_named() {
 fn an_agent_that_is_silent_or_garbled_is_not_started_a_second_time() {
     let place = Place::new();
     let listener = place.listen();
-    // Nobody accepts: the connection waits in the backlog, and the answer does not come.
+    // Nothing accepts: the connection waits in the backlog, and the answer does not come.
     start::ensure_agent(&place.endpoint, None, Deadline::after(SHORT)).unwrap();
     drop(listener.accept().unwrap());
     thread::scope(|scope| {

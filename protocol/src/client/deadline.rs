@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// backlog, or an agent that was stopped.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A point in time after which nobody waits any more.
+/// A point in time after which a client waits no longer.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
@@ -22,7 +22,7 @@ impl Deadline {
         Self(self.0.min(Instant::now() + duration))
     }
 
-    /// How long is left, or nothing.
+    /// How long is left; `None` when it has passed.
     pub fn left(self) -> Option<Duration> {
         self.0.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }

@@ -11,7 +11,7 @@ use crate::frame::FrameError;
 pub enum ClientError {
     /// There is no socket.
     NotRunning,
-    /// There is a socket and nobody listens, or who listened ended before he had read our request.
+    /// There is a socket without a listener, or the listener exited before it had read our request.
     Gone,
     /// The deadline passed.
     Silent {
@@ -20,7 +20,7 @@ pub enum ClientError {
     },
     /// The place cannot be trusted.
     Endpoint(EndpointError),
-    /// The process behind the socket belongs to somebody else.
+    /// The process behind the socket belongs to another user.
     ForeignAgent {
         /// Its user, when known.
         uid: Option<u32>,

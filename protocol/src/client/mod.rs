@@ -28,7 +28,7 @@ pub fn ask(endpoint: &Endpoint, request: &Request, deadline: Deadline) -> Result
     understood(v, &agent).map(|()| reply)
 }
 
-/// The same for what is asked for git.
+/// The same for a question of git's.
 pub fn ask_for_git(endpoint: &Endpoint, call: &GitCall, deadline: Deadline) -> Result<GitReply, ClientError> {
     let GitResponse { v, agent, reply } = exchange(endpoint, &GitRequest::from(call), deadline)?;
     understood(v, &agent).map(|()| reply)
@@ -50,8 +50,8 @@ fn understood(version: u32, agent: &str) -> Result<(), ClientError> {
     if version == WIRE_VERSION { Ok(()) } else { Err(ClientError::Version { agent: printable(agent) }) }
 }
 
-/// The process that listens at a place, as the system knows it; it may be a service manager. None when nobody listens, or when
-/// the system does not tell.
+/// The process that listens at a place, as the system knows it; it may be a service manager. `None` without a listener, or when
+/// the system does not say.
 pub fn listener(endpoint: &Endpoint) -> Option<u32> {
     endpoint.check().ok()?;
     platform::listener(endpoint.path(), Deadline::after(CONNECT_TIMEOUT))

@@ -154,7 +154,7 @@ fn read_some(stream: &mut UnixStream, buffer: &mut [u8], deadline: Deadline) -> 
 }
 
 /// A connection that is reset before an answer has begun was closed with our request unread: it waited in the backlog of an agent
-/// that was ending. Nothing of it has been done, so it can be asked of the next one.
+/// that was exiting. Nothing of it has been done, so the next agent can be asked.
 fn unread(error: io::Error) -> ClientError {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ClientError::Gone,

@@ -20,7 +20,7 @@ pub(super) fn exchange(
     let (sender, receiver) = mpsc::channel();
     let (path, request) = (PathBuf::from(path), request.clone());
     std::thread::spawn(move || {
-        // Nobody may be left to hear it.
+        // The receiver may have given up.
         let _ = sender.send(blocking_exchange(&path, &request));
     });
     let left = deadline.left().ok_or(ClientError::Silent { connected: false })?;
@@ -43,7 +43,7 @@ fn blocking_exchange(path: &Path, request: &[u8]) -> Result<Zeroizing<Vec<u8>>, 
     Ok(body)
 }
 
-/// Not asked for here: the pipe is in use as long as the agent does not answer.
+/// Not asked here: the pipe is in use as long as the agent does not answer.
 pub(super) fn listener(_path: &Path, _deadline: Deadline) -> Option<u32> {
     None
 }

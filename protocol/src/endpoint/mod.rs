@@ -36,7 +36,7 @@ pub const EXPOSED_PREFIX: &str = "exposed-";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     path: PathBuf,
-    /// Named by `GHAPP_SOCKET` or `--socket`: its directory is the user's business, within limits.
+    /// Named by `GHAPP_SOCKET` or `--socket`: its directory is the user's choice, within limits.
     chosen: bool,
 }
 
@@ -73,7 +73,7 @@ impl Endpoint {
         &self.path
     }
 
-    /// Refuses a place that somebody else could have put a socket into. Something missing is not an error here.
+    /// Refuses a place that another user could have put a socket into. Something missing is not an error here.
     pub fn check(&self) -> Result<(), EndpointError> {
         platform::check(&self.path, self.chosen)
     }
@@ -90,7 +90,7 @@ impl Endpoint {
     }
 
     /// Where this agent's exposed socket of that name is, unless another place is named: in a directory of its own, so that the
-    /// directory can be mounted. A mounted socket would be dead as soon as it is exposed anew.
+    /// directory can be mounted. A mounted socket would be dead as soon as it is exposed again.
     pub fn exposed(&self, label: &Label) -> PathBuf {
         self.path.with_file_name(format!("{EXPOSED_PREFIX}{label}")).join(EXPOSED_NAME)
     }
@@ -100,7 +100,7 @@ impl Endpoint {
         platform::lock_path(&self.path, "lock")
     }
 
-    /// The lock that an agent holds for as long as it lives.
+    /// The lock that an agent holds for as long as it runs.
     pub fn run_lock(&self) -> PathBuf {
         platform::lock_path(&self.path, "run.lock")
     }
@@ -114,17 +114,17 @@ impl fmt::Display for Endpoint {
 
 /// Opens a lock file of ours: made 0600, never through a link, never removed.
 ///
-/// A file that disappears could be locked twice, once by whoever still has it open and once by whoever makes it anew.
+/// A file that disappears could be locked twice, once by a process that still has it open and once by one that makes it anew.
 pub fn open_lock(path: &Path) -> std::io::Result<File> {
     platform::open_lock(path)
 }
 
-/// Waits for a lock file and takes it, until the file is closed or the process ends, however it ends.
+/// Waits for a lock file and takes it, until the file is closed or the process exits, however it exits.
 pub fn lock(file: &File) -> std::io::Result<()> {
     platform::lock(file)
 }
 
-/// Takes a lock file if nobody has it. False if somebody does.
+/// Takes a lock file if it is free. False if another process has it.
 pub fn try_lock(file: &File) -> std::io::Result<bool> {
     platform::try_lock(file)
 }

@@ -1,4 +1,4 @@
-//! The socket's place on Unix: a directory of this user that nobody else can enter.
+//! The socket's place on Unix: a directory of this user that no other user can enter.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -16,9 +16,9 @@ use super::error::EndpointError;
 const RELATIVE: &str = "ghapp/agent.sock";
 /// Longest path that fits into a socket address everywhere: 104 bytes on macOS and BSD (108 on Linux), one for the NUL.
 const MAX_PATH: usize = 103;
-/// Permission bits of anybody but the owner.
+/// Permission bits of all users but the owner.
 const OTHERS: u32 = 0o077;
-/// Permission bits that let anybody but the owner replace entries of a directory.
+/// Permission bits that let users other than the owner replace entries of a directory.
 const OTHERS_WRITE: u32 = 0o022;
 /// The bit that keeps users from replacing each other's entries in a shared directory.
 const STICKY: u32 = 0o1000;
@@ -26,7 +26,7 @@ const STICKY: u32 = 0o1000;
 pub(super) fn default_path(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, EndpointError> {
     let uid = rustix::process::geteuid().as_raw();
     let runtime = [variable("XDG_RUNTIME_DIR").map(PathBuf::from), login_runtime(uid)];
-    // `su` and `sudo -E` carry another user's runtime directory along, and a short-lived one may be gone: then it is passed over.
+    // `su` and `sudo -E` carry another user's runtime directory along, and a short-lived one may be gone: both are skipped.
     for directory in runtime.into_iter().flatten() {
         if directory.is_absolute() && why_not_private(&directory).is_none() {
             let path = directory.join(RELATIVE);
@@ -35,7 +35,7 @@ pub(super) fn default_path(variable: &dyn Fn(&str) -> Option<OsString>) -> Resul
             }
         }
     }
-    // Not `home_dir`, which would ask the name service: a library in each program's process, and none that is linked statically may.
+    // Not `home_dir`, which would ask the name service: it loads a library, which a statically linked program cannot do.
     let home = || variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| home().map(|home| home.join(".local/state")));
@@ -98,7 +98,7 @@ pub(super) fn check(path: &Path, chosen: bool) -> Result<(), EndpointError> {
         }
     };
     let why = if chosen {
-        // A chosen place may be shared (a mounted socket); it must only not be replaceable by anybody.
+        // A chosen place may be shared (a mounted socket); other users must only not be able to replace it.
         let mode = metadata.permissions().mode();
         (metadata.is_dir() && mode & OTHERS_WRITE != 0 && mode & STICKY == 0)
             .then(|| "others can replace the socket in it".to_owned())
@@ -125,7 +125,7 @@ pub(super) fn lock_path(path: &Path, extension: &str) -> PathBuf {
 }
 
 pub(super) fn open_lock(path: &Path) -> io::Result<File> {
-    // Nor is the reader of a pipe waited for.
+    // Nor does opening a pipe wait for its reader.
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).custom_flags(flags).open(path)?;
@@ -133,7 +133,7 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     if !metadata.is_file() {
         return Err(io::Error::other(format!("{} is not a regular file", path.display())));
     }
-    // In a shared directory somebody else can make the file first, and hold it. Root may wait for anybody's agent.
+    // In a shared directory another user can make the file first, and hold it. Root may wait for any user's agent.
     if metadata.uid() != me.as_raw() && !me.is_root() {
         return Err(io::Error::other(format!("{} belongs to uid {}", path.display(), metadata.uid())));
     }
@@ -239,7 +239,7 @@ mod tests {
         let lock = open_lock(&path).unwrap();
         assert_eq!(lock.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_file(&path).unwrap();
-        // A pipe without a reader would be waited for for ever, and one with a reader is no lock.
+        // Opening a pipe without a reader would never return, and a pipe with one is no lock.
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         open_lock(&path).unwrap_err();
         let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();

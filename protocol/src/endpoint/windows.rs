@@ -1,4 +1,4 @@
-//! The pipe's name on Windows. Who may open it is decided by the pipe's security descriptor, which the agent sets.
+//! The pipe's name on Windows. The pipe's security descriptor, which the agent sets, decides which users may open it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -33,7 +33,7 @@ pub struct Erase {
 /// Ends the agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Kill the tokens at GitHub first.
+    /// Revoke the tokens at GitHub first.
     #[serde(default)]
     pub revoke: bool,
 }
@@ -60,7 +60,7 @@ pub struct Login {
     pub client_id: Option<String>,
     /// Where to keep the key, as the configuration writes it: `keyring`, `memory`, ...
     pub store: String,
-    /// The private key: base64 of its PKCS#1 DER form. Left out when the store has it already and nobody else may write there.
+    /// The private key: base64 of its PKCS#1 DER form. Left out when the store has it already and others fill it.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
     pub key: Option<Secret>,
     /// The passphrase for a store that needs one.
@@ -68,8 +68,8 @@ pub struct Login {
     pub passphrase: Option<Secret>,
 }
 
-/// An App that GitHub has just registered from a manifest, or is about to. The agent itself fetches the key, so that nobody else
-/// ever has it.
+/// An App that GitHub has just registered from a manifest, or is about to. The agent itself fetches the key, so that no other
+/// process ever has it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CreateApp {
     /// The nickname for the configuration; the App's slug when there is none.
@@ -89,7 +89,7 @@ pub struct CreateApp {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
     pub passphrase: Option<Secret>,
     /// GitHub's code, which is worth the App's key once and for an hour. Without it the agent only says whether it could take the
-    /// App over: a code that is used up in vain leaves an App without a key.
+    /// App over: a code that is used in vain leaves an App without a key.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "secret::on_the_wire::optional")]
     pub code: Option<Secret>,
 }
@@ -140,7 +140,7 @@ pub struct Which {
     pub app: Option<String>,
 }
 
-/// Kills tokens at GitHub.
+/// Revokes tokens at GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoke {
     /// These leases.
@@ -154,7 +154,7 @@ pub struct Revoke {
 /// Makes the agent forget tokens and keys, and use none until it is unlocked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
-    /// Kill the tokens at GitHub first.
+    /// Revoke the tokens at GitHub first.
     #[serde(default)]
     pub revoke: bool,
 }
@@ -162,7 +162,7 @@ pub struct Lock {
 /// Lets the agent use keys again.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Unlock {
-    /// Only this App's encrypted file is opened; all that the passphrase fits when there is none.
+    /// Only this App's encrypted file is opened; when left out, all that the passphrase fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
     /// The passphrase of encrypted files. The agent says so when it needs one.
@@ -175,7 +175,7 @@ pub struct Unlock {
 pub struct InstallationsCall {
     /// The App's nickname.
     pub app: String,
-    /// Ask GitHub; otherwise tell what the agent has seen.
+    /// Ask GitHub; otherwise list what the agent has seen.
     #[serde(default)]
     pub refresh: bool,
     /// Only installations with a greater id.
@@ -190,7 +190,7 @@ pub struct RepositoriesCall {
     pub app: String,
     /// The installation.
     pub installation: u64,
-    /// Ask GitHub; otherwise tell what it said last, and ask only when it never has.
+    /// Ask GitHub; otherwise list what it said last, and ask only when it has not been asked.
     #[serde(default)]
     pub refresh: bool,
     /// Only repositories with a greater id.
@@ -198,7 +198,7 @@ pub struct RepositoriesCall {
     pub after: Option<u64>,
 }
 
-/// Asks as whom an App commits.
+/// Asks for the name and address that an App commits with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityCall {
     /// The App's nickname; may be left out when there is only one.

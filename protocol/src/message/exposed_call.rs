@@ -12,8 +12,8 @@ pub enum ExposedCall {
 }
 
 impl ExposedCall {
-    /// What is left of a call over an exposed socket. Every call is named here, so that one that is new does not compile until
-    /// somebody has decided about it; the answer is no.
+    /// The call, if it is allowed over an exposed socket. Every call is named here, so that a new one does not compile until it
+    /// is decided here; the answer is no.
     pub fn of(call: Call) -> Option<Self> {
         match call {
             Call::Get(get) => Some(Self::Get(get)),

@@ -1,4 +1,4 @@
-//! What is said about exposed sockets.
+//! What messages say about exposed sockets.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct Expose {
     /// The host in the remotes' URLs; the only configured one when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
-    /// Whose repositories.
+    /// The owner of the repositories.
     pub owner: Owner,
     /// The repositories: at least one.
     pub repositories: Vec<RepositoryName>,
@@ -41,7 +41,7 @@ pub struct Expose {
 pub struct Unexpose {
     /// Its label, or its absolute path.
     pub which: String,
-    /// Kill the tokens that were given out over it at GitHub.
+    /// Revoke the tokens at GitHub that were given out over it.
     #[serde(default)]
     pub revoke: bool,
 }
@@ -57,9 +57,9 @@ pub struct ExposureStatus {
     pub app: String,
     /// For which host.
     pub host: Host,
-    /// Whose repositories.
+    /// The owner of the repositories.
     pub owner: Owner,
-    /// Which.
+    /// The repositories.
     pub repositories: Vec<RepositoryName>,
     /// What each token may do.
     pub permissions: BTreeMap<String, String>,
@@ -77,7 +77,7 @@ pub struct ExposureStatus {
 pub struct Unexposed {
     /// Its name.
     pub label: Label,
-    /// Tokens killed at GitHub.
+    /// Tokens revoked at GitHub.
     #[serde(default)]
     pub revoked: usize,
     /// Tokens that were given out over it and live on until their hour is over.

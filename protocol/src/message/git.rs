@@ -1,4 +1,4 @@
-//! What is said for git, in the form of the helper: written and read in one pass, without any call or reply of people's.
+//! The messages for git, in the form of the helper: written and read in one pass, without the calls and replies for people.
 //!
 //! On the wire these are messages like all others. But the helper runs inside every git command, and with [`super::Reply`], which
 //! has to hold the fields of a message back until it knows their kind, it would be a quarter larger and slower to answer.
@@ -21,7 +21,7 @@ pub enum GitCall {
     Get(Get),
     /// git met a 401 with this token.
     Erase(Erase),
-    /// Whether somebody listens at all.
+    /// Whether an agent listens at all.
     Status,
 }
 
@@ -39,7 +39,7 @@ pub enum GitReply {
     },
     /// It failed.
     Error(WireError),
-    /// Something that says nothing to the helper.
+    /// A reply that means nothing to the helper.
     Other,
 }
 

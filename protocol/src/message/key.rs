@@ -1,4 +1,4 @@
-//! What is said about the keys of an App.
+//! What messages say about the keys of an App.
 
 use serde::{Deserialize, Serialize};
 

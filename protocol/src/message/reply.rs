@@ -35,7 +35,7 @@ pub struct TokenReply {
     /// What it reaches; nothing means the whole installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repositories: Option<Vec<RepositoryName>>,
-    /// The nickname of the App that it is of; older agents do not say.
+    /// The nickname of the App that it belongs to; older agents do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
 }
@@ -108,14 +108,14 @@ pub struct LeaseStatus {
     pub uses: u64,
     /// Its SHA-256, as in GitHub's audit log.
     pub hashed_token: TokenHash,
-    /// Who asked for it first.
+    /// The process that asked for it first.
     pub requested_by: RequestedBy,
     /// The exposed socket that it is for; nothing means the agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
 }
 
-/// Who asked. A process id and what it said its name was: a hint for people, never a proof.
+/// The process that asked, by its id and the name that it gave itself: a hint for people, never a proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedBy {
     /// The process that connected.
@@ -137,7 +137,7 @@ pub struct Examined {
     /// Why the API cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<WireError>,
-    /// GitHub's clock minus this machine's, in seconds, when it told its time.
+    /// GitHub's clock minus this machine's, in seconds, when GitHub said its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew: Option<i64>,
     /// Why GitHub does not accept the key for the App; nothing also when it was not asked, for one of the reasons above.
@@ -148,10 +148,10 @@ pub struct Examined {
     pub other_keys: Vec<KeyStatus>,
 }
 
-/// What became of tokens that were to be killed.
+/// What became of tokens that were to be revoked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
-    /// Killed now, or found dead at GitHub.
+    /// Revoked now, or found dead at GitHub.
     pub revoked: Vec<LeaseId>,
     /// Asked for, but not known to the agent.
     #[serde(default)]
@@ -168,7 +168,7 @@ pub struct LoggedOut {
     pub app: String,
     /// Its host.
     pub host: Host,
-    /// Tokens killed at GitHub.
+    /// Tokens revoked at GitHub.
     pub revoked: usize,
     /// Tokens that GitHub could not be told about; they die with their hour.
     #[serde(default)]
@@ -180,7 +180,7 @@ pub struct LoggedOut {
 /// What locking did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Locked {
-    /// Tokens killed at GitHub first.
+    /// Tokens revoked at GitHub first.
     #[serde(default)]
     pub revoked: usize,
     /// Tokens that GitHub could not be told about; they die with their hour.
@@ -213,7 +213,7 @@ pub struct Status {
     /// Whether it refuses to use keys and tokens.
     #[serde(default)]
     pub locked: bool,
-    /// Who started it: `systemd`, `client`, `user` or `command`.
+    /// What started it: `systemd`, `client`, `user` or `command`.
     pub started_by: String,
     /// The store that the first App's key is in; the OS keyring when there is no App.
     pub store: StoreStatus,
@@ -283,7 +283,7 @@ pub struct InstallationStatus {
     pub repository_selection: String,
     /// What it grants.
     pub permissions: BTreeMap<String, String>,
-    /// Whether somebody suspended it.
+    /// Whether it is suspended.
     pub suspended: bool,
     /// The page where its account's owners change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -293,18 +293,18 @@ pub struct InstallationStatus {
 /// A repository that an installation reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryStatus {
-    /// GitHub's number for it, which a rename does not change.
+    /// GitHub's id for it, which a rename does not change.
     pub id: u64,
     /// What it is called now.
     pub name: FullName,
-    /// Whether only some may read it.
+    /// Whether only some users may read it.
     pub private: bool,
-    /// Whether nobody can change it any more.
+    /// Whether it is archived, so that it cannot be changed.
     #[serde(default)]
     pub archived: bool,
 }
 
-/// As whom an App commits.
+/// The name and address that an App commits with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The App's nickname.
@@ -315,7 +315,7 @@ pub struct Identity {
     pub name: String,
     /// git's `user.email`, by which GitHub knows the bot's commits.
     pub email: String,
-    /// The number of the bot's user, which is not that of the App.
+    /// The id of the bot's user, which is not the App's.
     pub user_id: u64,
 }
 

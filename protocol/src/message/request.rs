@@ -38,7 +38,7 @@ pub enum Call {
     Erase(Erase),
     /// How the agent is. Frozen.
     Status {},
-    /// End the agent. Frozen.
+    /// Stop the agent. Frozen.
     Stop(Stop),
     /// Read the configuration file again; keys, tokens and leases stay.
     Reload {},
@@ -54,21 +54,21 @@ pub enum Call {
     Which(Which),
     /// The live tokens, a page at a time.
     Leases {
-        /// Only leases behind this one.
+        /// Only leases after this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<LeaseId>,
     },
-    /// Kill tokens at GitHub.
+    /// Revoke tokens at GitHub.
     Revoke(Revoke),
     /// The installations of an App, a page at a time.
     Installations(InstallationsCall),
     /// The repositories of an installation, a page at a time.
     Repositories(RepositoriesCall),
-    /// As whom an App commits.
+    /// The name and address that an App commits with.
     Identity(IdentityCall),
     /// How far an App gets with its key and with GitHub, for a person who looks for a fault.
     Examine(Examine),
-    /// Forget tokens and keys, and use none until told otherwise.
+    /// Forget tokens and keys, and use none until unlocked.
     Lock(Lock),
     /// Use keys again.
     Unlock(Unlock),
@@ -78,7 +78,7 @@ pub enum Call {
     Unexpose(Unexpose),
     /// The exposed sockets, a page at a time.
     Exposed {
-        /// Only sockets whose label comes behind this one.
+        /// Only sockets whose label comes after this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Label>,
     },

@@ -57,9 +57,9 @@ pub enum Reply {
     },
     /// How the agent is.
     Status(Box<Status>),
-    /// The agent ends when this connection is closed.
+    /// The agent exits when this connection is closed.
     Stopping {
-        /// Tokens killed at GitHub first.
+        /// Tokens revoked at GitHub first.
         #[serde(default)]
         revoked: usize,
         /// Tokens that GitHub could not be told about; they die with their hour.
@@ -104,7 +104,7 @@ pub enum Reply {
         #[serde(default)]
         more: bool,
     },
-    /// As whom an App commits.
+    /// The name and address that an App commits with.
     Identity(Box<Identity>),
     /// How far an App gets.
     Examined(Box<Examined>),

@@ -1,4 +1,4 @@
-//! Replaces an agent of another version, after an upgrade, by the installed one: only where that takes nothing from anybody.
+//! Replaces an agent of another version, after an upgrade, by the installed one: only where nothing is lost by it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::message::{Call, Reply, Request, Status, Stop};
 
 /// How long it may take: the old agent finishes what is under way (5 s at most), the new one starts.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Who starts an agent that nobody else looks after.
+/// What started an agent that nothing else looks after.
 const CLIENT: &str = "client";
-/// The store that ends with its agent.
+/// The store that goes with its agent.
 const MEMORY: &str = "memory";
-/// The store that its agent can open with a person's help only.
+/// The store that its agent can open only with a person's help.
 const ENCRYPTED_FILE: &str = "encrypted-file";
 
-/// Ends an agent that does not understand this build and starts the one beside this program. The caller does it once.
+/// Stops an agent that does not understand this build and starts the one beside this program. The caller does it once.
 ///
 /// `status` and `stop` are frozen, so any version understands them.
 pub fn replace_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadline) -> Result<(), StartError> {
@@ -28,7 +28,7 @@ pub fn replace_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadl
     let lock = within(deadline, move || endpoint::lock(&lock).map(|()| lock))?.map_err(StartError::Spawn)?;
     let ask = |call| client::ask(endpoint, &Request::new(call), deadline);
     match ask(Call::Status {}) {
-        // Whoever had the lock before us has done it.
+        // The process that held the lock before us has done it.
         Ok(Reply::Status(status)) if status.version == BUILD_VERSION => return Ok(()),
         Ok(Reply::Status(status)) => may_end(&status)?,
         Err(ClientError::NotRunning | ClientError::Gone) => return spawn(endpoint, config, None, deadline),
@@ -45,7 +45,7 @@ pub fn replace_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadl
     outcome
 }
 
-/// Whether an agent may be ended without asking a person.
+/// Whether an agent may be stopped without asking a person.
 fn may_end(status: &Status) -> Result<(), StartError> {
     if status.started_by != CLIENT {
         return Err(StartError::NotReplaced("it was not started on demand"));

@@ -1,4 +1,4 @@
-//! Rules 17 to 21: what git is answered. And rules 27 and 33: what nobody is told.
+//! Rules 17 to 21: what git is answered. And rules 27 and 33: what is never said.
 
 use std::io::{self, Write};
 

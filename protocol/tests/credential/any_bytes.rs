@@ -59,7 +59,7 @@ proptest! {
         prop_assert_eq!(format!("{dripped:?}"), format!("{whole:?}"));
     }
 
-    /// Nobody gets a token for a host that the request does not name as its only one.
+    /// No token is given for a host that the request does not name as its only one.
     #[test]
     fn what_is_read_as_a_question_says_so_on_a_line_of_its_own(bytes in nearly_a_request()) {
         let request = Attributes::read(&mut &bytes[..]).and_then(Attributes::into_request);
