@@ -14,7 +14,7 @@ pub(crate) trait Agent {
     fn ask(&mut self, call: &GitCall, may_start: bool) -> Result<GitReply, Unreachable>;
 }
 
-/// Why nobody answered, as a cause for people.
+/// Why there was no answer, as a cause for people.
 #[derive(Debug)]
 pub(crate) struct Unreachable {
     cause: String,

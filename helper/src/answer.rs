@@ -77,7 +77,7 @@ pub(crate) fn to_get(reply: Result<GitReply, Unreachable>) -> Answer {
     }
 }
 
-/// What to say when an answer could not be written, unless nobody is left to hear it.
+/// What to say when an answer could not be written, unless its reader has gone.
 pub(crate) fn complaint(error: &io::Error) -> Option<String> {
     match error.kind() {
         // git died or lost interest.
@@ -88,11 +88,11 @@ pub(crate) fn complaint(error: &io::Error) -> Option<String> {
     }
 }
 
-/// Makes one line for standard error of whatever the text is.
+/// Makes any text one line for standard error.
 ///
 /// Go's `GOAUTH=git` and GitHub Desktop read a helper's standard error as part of the answer (rule 27): the prefix keeps the
-/// line from starting like an attribute, since no key has a colon or a space, and nothing behind it may start another line. What
-/// stands further behind is left as it is: hints are there to be copied, and fingerprints end with `=`.
+/// line from starting like an attribute, since no key has a colon or a space, and nothing after it may start another line. The
+/// rest of the line is left as it is: hints are there to be copied, and fingerprints end with `=`.
 pub(crate) fn line(text: &str) -> String {
     let line: String = text.chars().map(|char| if is_shown(char) { char } else { ' ' }).take(MAX_LINE).collect();
     format!("ghapp: {line}\n")

@@ -1,4 +1,4 @@
-//! The memory of a program that ends at once: a part of the program itself, handed out from its front, wiped when it is given back.
+//! The memory of a program that exits at once: a part of the program itself, handed out from its front, wiped when given back.
 //!
 //! The C library's allocator asks the kernel for pages before it gives any, and musl's returns them as soon as they are free: ten
 //! calls in a `get`, which cost more than all that is done with the memory. And tokens pass through buffers that are not ours.
@@ -10,8 +10,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much there is. A `get` takes less than 8 KiB; a request and an answer of the greatest length that is allowed would fit. What
-/// is never touched is no memory of anybody's.
+/// How much there is. A `get` takes less than 8 KiB; a request and an answer of the greatest length that is allowed would fit.
+/// Pages that are never touched occupy no memory.
 const ROOM: usize = 512 * 1024;
 
 /// The room, and the system's allocator when it is used up.
@@ -21,7 +21,7 @@ pub(crate) struct Arena {
     used: AtomicUsize,
 }
 
-// SAFETY: a part of the room belongs to whom it was handed out to, and `used` hands each out once.
+// SAFETY: a part of the room belongs to the caller that it was handed out to, and `used` hands each out once.
 unsafe impl Sync for Arena {}
 
 impl Arena {
@@ -30,7 +30,7 @@ impl Arena {
         Self { room: UnsafeCell::new([0; ROOM]), used: AtomicUsize::new(0) }
     }
 
-    /// Where a block begins in the room, if it is one of there.
+    /// Where a block begins in the room, if it is in the room.
     fn offset(&self, block: *mut u8) -> Option<usize> {
         block.addr().checked_sub(self.room.get().addr()).filter(|&offset| offset < ROOM)
     }
@@ -65,14 +65,14 @@ unsafe impl GlobalAlloc for Arena {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is as large as its layout says, and nobody else looks at it any more. Once it is written it is
+        // SAFETY: the block is as large as its layout says, and nothing else refers to it any more. Once it is written it is
         // initialized; the barrier keeps the compiler from leaving out writes that nothing reads.
         unsafe {
             block.write_bytes(0, layout.size());
             zeroize::optimization_barrier(std::slice::from_raw_parts(block, layout.size()));
         }
         match self.offset(block) {
-            // The last one makes room again; the others wait for the end of the program.
+            // The last one makes room again; the others stay until the program exits.
             Some(begin) => {
                 let end = begin + layout.size();
                 let _ = self.used.compare_exchange(end, begin, Ordering::AcqRel, Ordering::Relaxed);

@@ -18,10 +18,10 @@ use ghapp_protocol::hardening;
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
-/// On Unix the standard library has been here first, and two things that it did count:
+/// On Unix the standard library runs first, and two things that it does matter here:
 /// * A standard stream that was closed is `/dev/null` ("guaranteed to be open during main", says its documentation). Otherwise the
-///   connection to the agent could have the number of one, and what is said be written to it, or read from it as git's request.
-/// * SIGPIPE is ignored, so that a reader that has gone is an error of that write (rule 29) and not the end of the program.
+///   connection to the agent could get that stream's number, and be written to as standard error or read as git's request.
+/// * SIGPIPE is ignored, so that a reader that has gone is an error of that write (rule 29) and does not kill the program.
 ///
 /// `tests/cli/streams.rs` closes streams and breaks pipes.
 fn main() -> ExitCode {

@@ -9,9 +9,9 @@ use ghapp_protocol::remote::Owner;
 pub(crate) enum Operation {
     /// A user name and a password.
     Get,
-    /// To tell that they worked.
+    /// To say that they worked.
     Store,
-    /// To tell that they did not.
+    /// To say that they did not.
     Erase,
     /// To know what this helper can do.
     Capability,

@@ -17,10 +17,10 @@ use crate::operation::{self, Invocation, Operation};
 /// for ever.
 pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much longer it may take to say why nothing came of it in time.
+/// How much longer it may take to say why there was no answer in time.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Most that is read of a request that nobody looks at, so that git never meets a closed pipe (git before 2.18 dies of one).
+/// Most that is read of a request that is ignored, so that git never meets a closed pipe (git before 2.18 dies of one).
 const DRAIN: u64 = 1024 * 1024;
 
 const USAGE: &str = "usage: git-credential-ghapp [--owner=OWNER]... get|store|erase|capability";
@@ -59,7 +59,7 @@ pub(crate) fn run(
     stderr: &mut impl Write,
     agent: &mut impl Agent,
 ) -> u8 {
-    // Nobody may be left to read what we write: that is no reason to panic or to fail (rule 29).
+    // The reader may have gone: that is no reason to panic or to fail (rule 29).
     let mut say = |text: &str| drop(stderr.write_all(answer::line(text).as_bytes()));
     let Invocation { operation, owners } = match operation::parse(arguments) {
         Ok(invocation) => invocation,
@@ -85,7 +85,7 @@ pub(crate) fn run(
                 say(line);
             }
             let failed = answer.write(stdout).err().and_then(|error| answer::complaint(&error));
-            // One line at most (rule 27), and why there is no token says more than that nobody could be told.
+            // One line at most (rule 27), and why there is no token says more than that it could not be written.
             if let Some(complaint) = failed.filter(|_| answer.stderr.is_none()) {
                 say(&complaint);
             }
@@ -123,7 +123,7 @@ pub(crate) fn run(
     OK
 }
 
-/// Reads a request. `None` when it is well-formed and somebody else's.
+/// Reads a request. `None` when it is well-formed and not for us.
 fn read(stdin: &mut impl Read) -> Result<Option<Question>, CredentialError> {
     match Attributes::read(stdin)?.into_request()? {
         Request::Https(question) => {

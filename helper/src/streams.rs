@@ -71,7 +71,7 @@ mod platform {
             loop {
                 wait(self.stream, PollFlags::OUT, self.deadline)?;
                 match rustix::io::write(self.stream, &bytes[..bytes.len().min(PIECE)]) {
-                    // Somebody made it non-blocking, and somebody else was quicker.
+                    // Another process made it non-blocking, and another writer was quicker.
                     Err(Errno::AGAIN) => {}
                     outcome => return Ok(outcome?),
                 }

@@ -9,7 +9,7 @@ use ghapp_protocol::frame;
 use ghapp_protocol::message::{Reply, Response};
 use tempfile::TempDir;
 
-/// A directory with room for a socket. Nobody listens yet.
+/// A directory with room for a socket. No process listens yet.
 pub(crate) struct Place {
     pub(crate) directory: TempDir,
 }
@@ -32,7 +32,7 @@ impl Place {
         UnixListener::bind(self.socket()).unwrap()
     }
 
-    /// Runs `client` while an agent gives these bytes to the first that asks. Returns what it was asked, as JSON.
+    /// Runs `client` while an agent gives these bytes to the first client. Returns what it was asked, as JSON.
     pub(crate) fn answering<T>(&self, answer: &[u8], client: impl FnOnce() -> T) -> (T, String) {
         let listener = self.listen();
         thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! An agent that is not there is started: once, whoever else wants it, and with no more than it needs.
+//! An agent that is not there is started: once, however many clients want it, and with no more than it needs.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -36,7 +36,7 @@ static SCRIPT: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     (directory, path)
 });
 
-/// The program installed anew, with a stand-in for the agent beside it.
+/// A fresh installation of the program, with a stand-in for the agent beside it.
 struct Installation {
     place: Place,
     programs: TempDir,

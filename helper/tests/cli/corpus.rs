@@ -1,4 +1,4 @@
-//! Every request of the protocol's corpus, through the real program: who is asked, what git reads, what the person reads.
+//! Every request of the protocol's corpus, through the real program: whether the agent is asked, and what git and the person read.
 
 use std::fs;
 use std::path::Path;
@@ -59,7 +59,7 @@ fn every_request_of_the_corpus_gets_what_its_name_says() {
     }
 }
 
-/// rules 31 and 33: what comes with the other operations is nobody's business, however it looks.
+/// rules 31 and 33: what comes with the other operations gives git nothing to read, however it looks.
 #[test]
 fn store_and_erase_print_nothing_for_any_request_of_the_corpus() {
     for (name, _, request) in requests() {

@@ -1,4 +1,4 @@
-//! `erase` and `store`: other helpers' passwords come by here, and none of them goes anywhere.
+//! `erase` and `store`: other helpers' passwords arrive here, and none of them leaves.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn erase_without_an_agent_starts_none() {
     let mut erase = command(&place, &["erase"]);
     erase.env_remove("GHAPP_NO_AUTOSTART");
     run(erase, with_password()).assert_silent();
-    // Whoever starts an agent takes a lock first.
+    // A client that starts an agent takes a lock first.
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! The program as a process: its arguments, its input, and what it said and how it ended.
+//! The program as a process: its arguments, its input, and what it said and how it exited.
 
 use std::io::Write;
 use std::path::Path;
@@ -65,7 +65,7 @@ pub(crate) fn command_at(program: &Path, place: &Place, arguments: &[&str]) -> C
     command
 }
 
-/// Runs it to its end with this input.
+/// Runs it with this input until it exits.
 pub(crate) fn run(mut command: Command, input: impl AsRef<[u8]>) -> Outcome {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A refused request need not be read to its end.
@@ -73,7 +73,7 @@ pub(crate) fn run(mut command: Command, input: impl AsRef<[u8]>) -> Outcome {
     finish(child)
 }
 
-/// Waits for the end of a process whose streams are pipes.
+/// Waits until a process whose streams are pipes has exited.
 pub(crate) fn finish(child: Child) -> Outcome {
     let pid = Pid::from_child(&child);
     let (sender, ended) = mpsc::channel();

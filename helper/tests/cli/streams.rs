@@ -132,7 +132,7 @@ fn a_blank_line_is_answered_although_the_input_stays_open() {
     assert_eq!(outcome.stdout, "quit=1\n");
 }
 
-/// rule 36: neither an input that nobody ends nor an output that nobody reads keeps the program for longer than its deadline.
+/// rule 36: neither an input without an end nor an output without a reader keeps the program for longer than its deadline.
 #[test]
 fn what_never_ends_costs_20_seconds_and_one_line() {
     let begin = Instant::now();
