@@ -16,7 +16,7 @@ use super::files::{KEPT, aside, make_directory, same_file};
 /// Largest file of the log: about 25,000 decisions. With the older ones the log takes five times as much at most.
 pub(crate) const MAX_SIZE: u64 = 8 * 1024 * 1024;
 
-/// How many new files a line is written into, if each disappears, before that is called a failure.
+/// How often lines are written, into files that disappear each time, before that is called a failure.
 const ATTEMPTS: usize = 3;
 
 /// Where a line that is in the log ended up.
