@@ -19,7 +19,7 @@ pub(crate) const MAX_SIZE: u64 = 8 * 1024 * 1024;
 /// How often lines are written, into files that disappear each time, before that is called a failure.
 const ATTEMPTS: usize = 3;
 
-/// Where a line that is in the log ended up.
+/// Where a written line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Appended {
     /// Behind the line before it.

@@ -1,4 +1,4 @@
-//! The ids of repositories, as far as GitHub's answers said them. An id stays when a repository is renamed.
+//! The ids of repositories, as far as GitHub's answers have named them. An id stays when a repository is renamed.
 
 use std::collections::HashMap;
 
