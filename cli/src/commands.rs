@@ -1,4 +1,4 @@
-//! Reads the command line, runs the command that it names, and says how that ended.
+//! Reads the command line, runs the command that it names, and reports the outcome.
 
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
         _ => Volume::Normal,
     };
     let output = Output::new(volume, global.color);
-    // Every other code is one that the command may end with.
+    // Every other code is one that the command itself may exit with.
     let own_code = matches!(command, Command::Exec(_)).then_some(exec::NOT_RUN);
     trace::event(|| format!("ghapp {BUILD_VERSION} begins"));
     run(&global, command, &output).unwrap_or_else(|error| {
@@ -50,7 +50,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         Output::new(Volume::Normal, ColorChoice::Auto).failure(&error);
         return ExitCode::from(error.code.exit());
     }
-    // Nobody may be left to read it.
+    // The reader may be gone, which is not a reason to fail.
     drop(error.print());
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

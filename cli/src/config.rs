@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::terminal::json::SCHEMA;
 use crate::terminal::wording::count;
 
-/// How often a change is made anew when somebody else has changed the file meanwhile. Twice is a coincidence.
+/// How often a change is tried when another process changes the file meanwhile. Twice is a coincidence.
 const ATTEMPTS: usize = 3;
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ struct ValueOutput<'a> {
     key: String,
     value: serde_json::Value,
     set: bool,
-    /// Whether a running agent has read it, after a change.
+    /// After a change: whether a running agent has read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reloaded: Option<bool>,
 }
@@ -167,7 +167,7 @@ fn write(session: &Session<'_>, key: &Dotted, value: Option<&str>) -> Result<(),
     }
 }
 
-/// Has an agent that runs with this file read it again. False when there is none.
+/// Makes an agent that runs with this file read it again. False when there is none.
 fn reload(session: &Session<'_>) -> Result<bool, CliError> {
     let Some(status) = session.agent.running_status()? else { return Ok(false) };
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -192,7 +192,7 @@ fn unknown_key(error: &UnknownKey, verb: &str) -> CliError {
 
 fn cannot(error: &EditError, key: &Dotted, verb: &str) -> CliError {
     match error {
-        // The place would be one in a file that is not there.
+        // Without line and column: they belong to a file that was not written.
         EditError::Outcome(ConfigError::Content { message, .. }) => {
             CliError::new(ErrorCode::Config, format!("cannot {verb} {key}: {message}")).hint("run: ghapp help config")
         }

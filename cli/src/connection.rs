@@ -1,4 +1,4 @@
-//! The way to the agent: ask it, start it when there is none, ask once more.
+//! The way to the agent: asks it, starts one when there is none, and asks once more.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,22 +12,22 @@ use ghapp_protocol::{start, trace};
 use crate::failure::CliError;
 use crate::terminal::output::Output;
 
-/// For answers that the agent has at hand. It may be busy with a thousand helpers, but it never waits for GitHub here.
+/// For answers that the agent has at hand. It may be busy with a thousand helpers, but does not wait for GitHub.
 pub(crate) const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// For answers that need GitHub or the keyring. The agent gives up on either earlier and says why; this only ends the wait for
-/// an agent that hangs.
+/// For answers that need GitHub or the keyring. The agent gives up on either earlier and says why; this limit is for an agent
+/// that hangs.
 pub(crate) const NETWORK_TIMEOUT: Duration = PERSON_ANSWER.saturating_add(LOCAL_TIMEOUT);
 
 /// The agent of this user, or the one that `--socket` names.
 pub(crate) struct Connection<'a> {
     endpoint: Endpoint,
-    /// The configuration file that was asked for by name; the agent must have read that one.
+    /// The configuration file that was named on the command line; the agent must have read that one.
     config: Option<PathBuf>,
     output: &'a Output,
 }
 
 impl<'a> Connection<'a> {
-    /// Finds the place; connects to nothing yet.
+    /// Finds the agent's socket; connects to nothing yet.
     pub(crate) fn new(socket: Option<&Path>, config: Option<PathBuf>, output: &'a Output) -> Result<Self, CliError> {
         let endpoint = match socket {
             Some(path) => Endpoint::at(path)?,
@@ -36,12 +36,12 @@ impl<'a> Connection<'a> {
         Ok(Self { endpoint, config, output })
     }
 
-    /// Where the agent is looked for.
+    /// The agent's socket.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Whether a configuration file was asked for by name.
+    /// Whether the command line names a configuration file.
     pub(crate) fn names_config(&self) -> bool {
         self.config.is_some()
     }
@@ -62,7 +62,7 @@ impl<'a> Connection<'a> {
         match self.exchange(&request, limit) {
             Err(error) if error.means_no_agent() => {
                 self.start_on_demand(&error)?;
-                // Starting has a limit of its own and takes nothing from the answer's.
+                // Starting has a limit of its own and takes no time from the answer's.
                 self.understood(self.exchange(&request, limit))
             }
             outcome if is_skew(&outcome) && self.replace() => self.understood(self.exchange(&request, limit)),
@@ -70,7 +70,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The same way for a thread of its own.
+    /// The same connection for another thread.
     pub(crate) fn detached(&self) -> DetachedConnection {
         DetachedConnection { endpoint: self.endpoint.clone(), config: self.config.clone() }
     }
@@ -82,7 +82,7 @@ impl<'a> Connection<'a> {
         outcome
     }
 
-    /// Puts the installed agent in the place of one that does not understand us. False when it is left alone.
+    /// Replaces an agent that does not understand this program with the installed one. False when it is left alone.
     fn replace(&self) -> bool {
         if start::allowed(&self.endpoint).is_err() {
             return false;
@@ -124,7 +124,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// All of a list that comes in pages. `ask` is told behind which key the list goes on, and tells a page and whether there are more.
+    /// A whole list that comes in pages. `ask` gets the last key so far, and returns the next page and whether there are more.
     pub(crate) fn pages<T, K: PartialOrd + Clone>(
         &self,
         key: impl Fn(&T) -> K,
@@ -139,14 +139,14 @@ impl<'a> Connection<'a> {
             if !more {
                 return Ok(all);
             }
-            // A page that leads nowhere would be asked for again and again.
+            // A page that does not advance would be asked for again and again.
             if !advanced {
                 return Err(self.unexpected());
             }
         }
     }
 
-    /// What to say when a reply is not one to this question.
+    /// The error for a reply that does not fit the question.
     pub(crate) fn unexpected(&self) -> CliError {
         // `status` is frozen, so any agent can say what it is.
         let request = Request::new(Call::Status {});
@@ -156,7 +156,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Refuses an agent that has read another configuration than the one that was asked for by name.
+    /// Refuses an agent that has read another configuration than the one that the command line names.
     pub(crate) fn check_config(&self, status: &Status) -> Result<(), CliError> {
         let Some(wanted) = &self.config else {
             return Ok(());
@@ -176,7 +176,7 @@ impl<'a> Connection<'a> {
         let request = Request::new(Call::Status {});
         match client::ask(&self.endpoint, &request, Deadline::after(LOCAL_TIMEOUT)) {
             Ok(Reply::Status(status)) => self.check_config(&status),
-            // Whatever is wrong, the question itself meets it too.
+            // Whatever is wrong here, the question itself will meet it too.
             _ => Ok(()),
         }
     }
@@ -203,7 +203,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// The way to the agent for a thread of its own: nothing is shown while it waits, and an agent of another version stays.
+/// A connection for another thread: it shows nothing while it waits, and leaves an agent of another version alone.
 #[derive(Debug, Clone)]
 pub(crate) struct DetachedConnection {
     endpoint: Endpoint,
@@ -232,7 +232,7 @@ impl DetachedConnection {
     }
 }
 
-/// Asks, and tells the trace what for and what came of it; never what was in either.
+/// Asks, and writes the name and outcome of the question to the trace; never its contents or the answer's.
 fn traced(endpoint: &Endpoint, request: &Request, limit: Duration) -> Result<Reply, ClientError> {
     let outcome = client::ask(endpoint, request, Deadline::after(limit));
     trace::event(|| {

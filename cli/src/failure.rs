@@ -1,4 +1,4 @@
-//! A failure of `ghapp`: a code that decides the exit, a cause to read, a step to take.
+//! A failure of `ghapp`: a code that decides the exit code, a cause to read, a step to take.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,7 +12,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::start::StartError;
 
-/// What ends a command. Neither text ever holds a token, a key, or input that nobody has checked.
+/// Why a command failed. Neither text ever holds a token, a key, or unchecked input.
 #[derive(Debug)]
 pub(crate) struct CliError {
     /// Decides the id that is printed and the exit code.
@@ -21,7 +21,7 @@ pub(crate) struct CliError {
     pub(crate) message: String,
     /// One command or URL that works when pasted.
     pub(crate) hint: Option<String>,
-    /// What lies behind it, for `--verbose`.
+    /// The underlying cause, for `--verbose`.
     pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -53,14 +53,14 @@ impl CliError {
         self
     }
 
-    /// Adds what lies behind it.
+    /// Adds the underlying cause.
     #[must_use]
     pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }
 
-    /// The agent did not give the answer it was asked for: one of the two is of another time.
+    /// The agent's answer does not fit the question: one of the two programs is older than the other.
     ///
     /// `agent` is its version, when it could be learned.
     pub(crate) fn foreign_words(agent: Option<&str>) -> Self {
@@ -107,7 +107,7 @@ impl CliError {
 /// How an App that exists is added.
 pub(crate) const LOG_IN: &str = "run: ghapp login --pem FILE --app-id N";
 
-/// The way out of every disagreement with a running agent: the next command starts it anew.
+/// The fix for every disagreement with a running agent: the next command starts a new one.
 const RESTART: &str = "run: ghapp agent stop";
 
 impl From<WireError> for CliError {
@@ -127,7 +127,7 @@ impl From<EndpointError> for CliError {
                 Some(if directory.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
                     format!("run: chmod 0700 {}", shell_word(&directory.display().to_string()))
                 } else {
-                    // No mode makes a directory of a file or a link.
+                    // No mode turns a file or a link into a directory.
                     "name a place with --socket or GHAPP_SOCKET".to_owned()
                 }),
             ),

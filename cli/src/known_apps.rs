@@ -1,5 +1,5 @@
-//! The Apps that are configured, which of them are meant, and where they are installed: what the agent or, without one, the
-//! configuration file says.
+//! The configured Apps, which of them are selected, and where they are installed: as the agent says or, without one, the
+//! configuration file.
 
 use ghapp_agent::config;
 use ghapp_protocol::error::ErrorCode;
@@ -29,7 +29,7 @@ pub(crate) fn configured(session: &Session<'_>) -> Result<Vec<AppStatus>, CliErr
     Ok(config.apps.into_iter().map(status).collect())
 }
 
-/// The Apps that are meant: all, or the one that `--app` names.
+/// The selected Apps: all, or the one that `--app` names.
 pub(crate) fn selected(session: &Session<'_>, mut apps: Vec<AppStatus>) -> Result<Vec<AppStatus>, CliError> {
     if let Some(name) = &session.app {
         apps.retain(|app| app.name == name.as_str());
@@ -50,7 +50,7 @@ pub(crate) fn installations(
     let ask = |after: Option<u64>| {
         let call = Call::Installations(InstallationsCall {
             app: app.to_owned(),
-            // GitHub is asked once; the further pages are those of what it said then.
+            // Only the first page asks GitHub; further pages are from the same answer.
             refresh: refresh && after.is_none(),
             after,
         });

@@ -1,4 +1,4 @@
-//! What every command is given: the way to the person, the way to the agent, and what flags and environment say.
+//! What every command gets: the way to the user, the way to the agent, and the settings from flags and environment.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -17,7 +17,7 @@ pub(crate) const CONFIG_VARIABLE: &str = "GHAPP_CONFIG";
 /// The environment variable that names the App to use.
 const APP_VARIABLE: &str = "GHAPP_APP";
 
-/// What every command is given.
+/// What every command gets.
 pub(crate) struct Session<'a> {
     pub(crate) output: &'a Output,
     pub(crate) agent: Connection<'a>,
@@ -25,14 +25,14 @@ pub(crate) struct Session<'a> {
     pub(crate) app: Option<AppName>,
     /// The configuration file.
     pub(crate) config: PathBuf,
-    /// Whether a person can be asked: there is a terminal, and nobody forbade it.
+    /// Whether the user can be asked: there is a terminal, and `--no-input` is not given.
     pub(crate) asks: bool,
-    /// Nobody may be asked anything.
+    /// Whether `--no-input` forbids all questions.
     pub(crate) no_input: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Puts together what the flags and the environment say.
+    /// Combines the flags and the environment.
     pub(crate) fn open(global: &Global, output: &'a Output) -> Result<Self, CliError> {
         let config = config_file(global.config.clone())?;
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());

@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::terminal::json::{self, SCHEMA};
 use crate::terminal::wording;
 
-/// How long an agent that said goodbye may take to end. It has nothing left to do but to close files.
+/// How long an agent that has agreed to stop may take to exit. All it has left to do is to close files.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// The name of the agent's program.
 pub(crate) const PROGRAM: &str = if cfg!(windows) { "ghapp-agent.exe" } else { "ghapp-agent" };
@@ -77,7 +77,7 @@ fn foreground(session: &Session<'_>) -> Result<ExitCode, CliError> {
 
 fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     let agent = &session.agent;
-    // An agent that answers nothing would be waited for as long as one that kills tokens.
+    // Revoking takes the long limit; an agent that does not answer at all should not be waited for that long.
     if let Err(error) = agent.running_status()
         && error.code == ErrorCode::AgentSilent
     {
@@ -101,7 +101,7 @@ fn stop(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends the agent and starts the one that is installed, or lets a service manager start it.
+/// Stops the agent and starts the installed one, or lets a service manager start it.
 fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     let before = session.agent.running_status()?;
     let exposed = before.as_ref().map_or(0, |status| status.exposed);
@@ -128,10 +128,10 @@ fn restart(session: &Session<'_>, revoke: bool) -> Result<ExitCode, CliError> {
     Ok(code)
 }
 
-/// How to end an agent that does not listen to reason.
+/// How to kill an agent that does not answer.
 pub(crate) fn end_it(endpoint: &Endpoint) -> String {
     let is_agent = |pid: &u32| {
-        // Behind a socket of a service manager is the manager, which nobody should kill.
+        // The listener on a service manager's socket is the manager, which must not be killed.
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "ghapp-agent")
     };
     match client::listener(endpoint).filter(is_agent) {
@@ -141,7 +141,7 @@ pub(crate) fn end_it(endpoint: &Endpoint) -> String {
 }
 
 /// Waits until the agent has let go of the lock that it holds for as long as it lives, so that a start right behind this
-/// command does not meet an agent that is about to end.
+/// command does not meet an agent that is about to exit.
 fn wait_for_end(lock: &Path) {
     // A socket that was mounted from elsewhere has no lock here, and none is made for it.
     if !lock.exists() {
@@ -153,7 +153,7 @@ fn wait_for_end(lock: &Path) {
     // Waiting for a file lock has no deadline of its own, so a thread waits; it ends with this process.
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || drop(sender.send(endpoint::lock(&file))));
-    // Whether it ended or not: it has promised to, and there is nothing more to do.
+    // Whether it has exited or not: it has promised to, and there is nothing more to do.
     drop(receiver.recv_timeout(END_TIMEOUT));
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn open(session: &Session<'_>, arguments: &arguments::Expose) -> Resu
 }
 
 pub(crate) fn close(session: &Session<'_>, arguments: &arguments::Unexpose) -> Result<(), CliError> {
-    // A label has no slash, and a path is made one.
+    // A label has no slash; a path is made absolute, so that it has one.
     let which =
         if arguments.which.contains('/') { absolute(arguments.which.as_ref())? } else { arguments.which.clone() };
     let call = Call::Unexpose(Unexpose { which, revoke: arguments.revoke });
@@ -144,7 +144,7 @@ pub(crate) fn list(session: &Session<'_>, form: Form) -> Result<(), CliError> {
     session.output.table(&["LABEL", "APP", "REPOSITORIES", "PERMISSIONS", "CLOSES", "SOCKET"], &rows)
 }
 
-/// Starts no agent: one that is not there exposes nothing.
+/// Starts no agent: where none runs, none exposes a socket.
 fn all(session: &Session<'_>) -> Result<Vec<ExposureStatus>, CliError> {
     let ask = |after| match session.agent.ask_running(Call::Exposed { after }, NETWORK_TIMEOUT)? {
         None => Ok((Vec::new(), false)),
@@ -183,7 +183,7 @@ fn repositories(texts: &[String]) -> Result<(Option<Host>, Owner, Vec<Repository
     Ok((host, owner, targets.into_iter().map(|target| target.full_name.repository).collect()))
 }
 
-/// A path as the agent can be told it.
+/// A path in the form that the agent takes: absolute and in UTF-8.
 fn absolute(path: &std::path::Path) -> Result<String, CliError> {
     let absolute = std::path::absolute(path).ok().and_then(|path| path.into_os_string().into_string().ok());
     absolute.ok_or_else(|| CliError::usage("the agent cannot be told that path").hint("name a plainer one"))

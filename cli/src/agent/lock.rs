@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::terminal::wording;
 use crate::{arguments, known_apps};
 
-/// Starts no agent: one that is not there holds nothing.
+/// Starts no agent: where none runs, none holds a key.
 pub(crate) fn lock(session: &Session<'_>, arguments: &arguments::Lock) -> Result<(), CliError> {
     let revoke = arguments.revoke;
     let outcome = match session.agent.ask_running(Call::Lock(Lock { revoke }), NETWORK_TIMEOUT)? {
@@ -39,7 +39,7 @@ pub(crate) fn lock(session: &Session<'_>, arguments: &arguments::Lock) -> Result
     Ok(())
 }
 
-/// Starts an agent only if there is a file to open: one that is not there is not locked.
+/// Starts an agent only if there is a file to open: where none runs, none is locked.
 pub(crate) fn unlock(session: &Session<'_>, arguments: &arguments::Unlock) -> Result<(), CliError> {
     let file = arguments.passphrase_file.as_deref();
     let given = file.map(|_| passphrase::known(session, file, false)).transpose()?;

@@ -1,7 +1,7 @@
-//! `ghapp agent run -- CMD`: a private agent for one command and everything that it starts.
+//! `ghapp agent run -- CMD`: a private agent for one command and everything that the command starts.
 //!
 //! As `ssh-agent CMD` does, this process becomes the command once the agent listens. So signals, job control and the exit code
-//! are the command's own, and the agent ends with it because it watches this very process.
+//! are the command's own, and the agent exits with the command because it watches this very process.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -28,7 +28,7 @@ pub(crate) fn run(session: &Session<'_>, command: &[OsString]) -> Result<ExitCod
     session.output.detail(&format!("a private agent listens at {endpoint}"));
     let mut command = Command::new(program);
     command.args(arguments).env(SOCKET_VARIABLE, endpoint.path());
-    // What outlives the command must not start an agent in its place.
+    // A process that outlives the command must not start another agent.
     command.env(NO_AUTOSTART_VARIABLE, "1");
     if session.agent.names_config() {
         command.env(CONFIG_VARIABLE, &session.config);

@@ -1,4 +1,4 @@
-//! `ghapp agent env`: makes sure that an agent runs and prints, for a shell to evaluate, where it is.
+//! `ghapp agent env`: makes sure that an agent runs, and prints where it is, for a shell to evaluate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::failure::CliError;
 use crate::session::{CONFIG_VARIABLE, Session};
 use crate::terminal::json::SCHEMA;
 
-/// Whose words are printed.
+/// The shell whose syntax is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shell {
     /// `sh` and all that understand it: bash, zsh, dash.
@@ -52,14 +52,14 @@ pub(crate) fn run(session: &Session<'_>, arguments: &Exports) -> Result<(), CliE
     session.output.data(&format!("{}\n", lines.join("\n")))
 }
 
-/// A path that every shell can be told.
+/// A path that can be quoted for every shell.
 fn plain(path: &Path) -> Result<&str, CliError> {
     path.to_str().filter(|path| !path.chars().any(char::is_control)).ok_or_else(|| {
         CliError::usage(format!("no shell can be told the path {}", path.display())).hint("name a plainer one")
     })
 }
 
-/// The person's shell, as ssh-agent guesses it.
+/// The user's shell, as ssh-agent guesses it.
 fn shell_of(path: &Path) -> Shell {
     match path.file_name().and_then(|name| name.to_str()) {
         Some(name) if name.ends_with("csh") => Shell::C,

@@ -10,7 +10,7 @@ pub(crate) struct Form {
     pub(crate) json: bool,
 }
 
-/// What a token is to be good for.
+/// What a token may be used for.
 #[derive(Debug, Args)]
 pub(crate) struct TokenScope {
     /// What it may do, such as contents=read,issues=write

@@ -56,7 +56,7 @@ pub(crate) struct Login {
     #[arg(long, value_parser = app_name)]
     pub(crate) name: Option<AppName>,
     /// Where to keep the key; credentials-dir takes no --pem, since the service manager has the key [default: keyring]
-    // The configuration calls it `signer`, since there will be some that keep no key here.
+    // The configuration calls it `signer`, since some will keep no key on this machine.
     #[arg(long, visible_alias = "signer", value_parser = clap::builder::PossibleValuesParser::new(StoreKind::NAMES))]
     pub(crate) store: Option<String>,
     /// The passphrase for --store encrypted-file, instead of asking for it; - reads standard input
@@ -74,24 +74,24 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    /// The host that is meant.
+    /// The host, also when the flag is left out.
     pub(crate) fn host(&self) -> Host {
         self.host.clone().unwrap_or_else(|| Host::parse(DEFAULT_HOST).expect("it is a host"))
     }
 
-    /// The store that is meant. The command line takes no other names.
+    /// The store, also when the flag is left out. The command line takes no other names.
     pub(crate) fn store(&self) -> StoreKind {
         self.store.as_deref().and_then(StoreKind::parse).unwrap_or(StoreKind::Keyring)
     }
 
-    /// The API, when it was named, in its plain form.
+    /// The API, if it was named, in its plain form.
     pub(crate) fn api_url(&self) -> Result<Option<String>, CliError> {
         let api_url = self.api_url.as_deref().map(ApiUrl::parse).transpose();
         let api_url = api_url.map_err(|error| CliError::usage(format!("--api-url: {error}")))?;
         Ok(api_url.map(|url| url.as_str().to_owned()))
     }
 
-    /// The file of certificates, when it was named. The agent has another current directory.
+    /// The file of certificates, if it was named, as an absolute path: the agent has another current directory.
     pub(crate) fn ca_file(&self) -> Result<Option<String>, CliError> {
         let Some(path) = self.ca_file.as_deref() else { return Ok(None) };
         let absolute = std::path::absolute(path).map_err(|error| CliError::file("find", path, error))?;

@@ -259,7 +259,7 @@ pub(crate) struct Identity {
     pub(crate) write: Option<IdentityPlace>,
 }
 
-/// Which of git's configuration files gets the bot's name.
+/// The file of git's configuration that gets the bot's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum IdentityPlace {
     /// The user's
@@ -308,7 +308,7 @@ pub(crate) enum Agent {
     Exposed(Form),
 }
 
-/// For which shell; the person's own when none is named.
+/// The shell to print for; the user's own when none is named.
 #[derive(Debug, Args)]
 pub(crate) struct Exports {
     /// Print for sh, bash and zsh

@@ -45,16 +45,16 @@ pub(crate) struct Besides {
 }
 
 impl Besides {
-    /// All of it.
+    /// All of them.
     pub(crate) const ALL: Self = Self { identity: true, ssh_remotes: true, public: true };
 
-    /// Whether there is any.
+    /// Whether any is wanted.
     pub(crate) fn any(self) -> bool {
         self.identity || self.ssh_remotes || self.public
     }
 }
 
-/// Which of git's configuration files; the user's own when none is named.
+/// The file of git's configuration to write; the user's own when none is named.
 #[derive(Debug, Clone, Default, Args)]
 #[group(multiple = false)]
 pub(crate) struct Place {

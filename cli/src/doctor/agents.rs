@@ -51,7 +51,7 @@ pub(super) fn running(facts: &mut Facts<'_>) -> Outcome {
     let agent = &facts.session.agent;
     let outcome = match agent.running_status() {
         Ok(Some(status)) => Ok((status, "runs")),
-        // As the next git command would.
+        // Starts one, as the next git command would.
         Ok(None) => agent.status().map(|status| (status, "was started")),
         Err(error) => Err(error),
     };
@@ -77,7 +77,7 @@ fn not_running(facts: &Facts<'_>, error: CliError) -> Outcome {
     }
 }
 
-/// Does the agent's unit of systemd stand ready, if there is one?
+/// Is the agent's systemd unit ready, if there is one?
 pub(super) fn unit(_: &mut Facts<'_>) -> Outcome {
     if !cfg!(target_os = "linux") {
         return Outcome::skip("there is no systemd");
@@ -118,13 +118,13 @@ pub(super) fn version(facts: &mut Facts<'_>) -> Outcome {
     Outcome::warn(detail, if holds_keys(status) { Fix::Commands(restart) } else { Fix::Safe(restart) })
 }
 
-/// Whether a key would be lost with the agent, or closed until somebody gives its passphrase.
+/// Whether a key would be lost with the agent, or need its passphrase again.
 fn holds_keys(status: &Status) -> bool {
     let ends = [StoreKind::Memory, StoreKind::EncryptedFile].map(StoreKind::as_str);
     status.apps.iter().any(|app| ends.contains(&app.store.as_str()) && app.state == "ok")
 }
 
-/// Has the agent read this configuration, as it is now?
+/// Has the agent read this configuration in its present form?
 pub(super) fn configuration(facts: &mut Facts<'_>) -> Outcome {
     let Some(status) = &facts.status else { return Outcome::skip("there is no agent") };
     let reload = || Fix::Safe(vec![facts.ghapp(&["agent", "reload"])]);
@@ -154,7 +154,7 @@ pub(super) fn configuration(facts: &mut Facts<'_>) -> Outcome {
     Outcome::ok("the agent has the Apps of the file")
 }
 
-/// Whether the agent signs with a key of an App's as the file has it: with the first, unless that one failed.
+/// Whether the agent signs with the key that the file wants: the App's first one that has not failed.
 fn signs(status: &AppStatus, app: &ghapp_agent::model::App) -> bool {
     let failed =
         |key: &&Fingerprint| status.refused_keys.iter().chain(&status.missing_keys).any(|other| other == key.as_str());
@@ -173,7 +173,7 @@ pub(super) fn audit(facts: &mut Facts<'_>) -> Outcome {
 /// May the agent use keys?
 pub(super) fn lock(facts: &mut Facts<'_>) -> Outcome {
     if facts.status.as_ref().is_some_and(|status| status.locked) {
-        // Who locked it did so on purpose: not for `--fix`.
+        // The agent was locked on purpose, so `--fix` leaves it locked.
         let unlock = Fix::Commands(vec![facts.ghapp(&["unlock"])]);
         return Outcome::fail(ErrorCode::Locked, "the agent is locked", unlock);
     }

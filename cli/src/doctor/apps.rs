@@ -18,7 +18,7 @@ pub(super) fn accepted(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
     if let Some(error) = facts.examined.get(&app.name).and_then(|examined| examined.refused.as_ref()) {
         return error.into();
     }
-    // The one that signs is accepted, or git would get no token; the others are for the day when it is not.
+    // GitHub accepts the key that signs, or git would get no token; the other keys are for the day when it does not.
     let others = facts.examined.get(&app.name).map(|examined| examined.other_keys.as_slice()).unwrap_or_default();
     if let Some((key, error)) = others.iter().find_map(|key| Some((key, key.error.as_ref()?))) {
         let fingerprint = &key.fingerprint;

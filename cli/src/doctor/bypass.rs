@@ -11,13 +11,13 @@ use crate::failure::CliError;
 use crate::git::git_config;
 use crate::git::helper_chain::{Entry, Remote};
 
-/// Variables that programs prefer to what the App could give them.
+/// Variables with a token that programs prefer to one of the App's.
 const TOKEN_VARIABLES: &[&str] = &["GH_TOKEN", "GITHUB_TOKEN"];
-/// Whom git asks when no helper has an answer.
+/// Variables with the program that git asks when no helper has an answer.
 const ASKPASS: &str = "GIT_ASKPASS";
-/// VS Code's own one goes by this; it does no harm, and every terminal in it has it.
+/// A part of the name of VS Code's own program. It does no harm, and every terminal of VS Code names it.
 const ASKPASS_OF_VSCODE: &str = "VSCODE_GIT_ASKPASS_MAIN";
-/// Why nothing was looked at.
+/// Why nothing was checked.
 const NO_REPOSITORY: &str = "no repository was named, and this directory is none of an App's";
 
 /// Is the remote's address one that git asks helpers about?
@@ -71,7 +71,7 @@ fn pushes(subject: &Subject) -> Option<Outcome> {
     Some(Outcome::warn("git pushes to another address, about which it does not ask ghapp", fix))
 }
 
-/// Which setting turns the URL that is written down into the one that is used.
+/// The setting that turns the configured URL into the one that git uses.
 fn rewriter(subject: &Subject) -> Option<Entry> {
     if subject.written == subject.used {
         return None;
@@ -132,7 +132,7 @@ fn key_of(entry: &Entry) -> String {
     }
 }
 
-/// Takes the values of a setting that match out of the file that it stands in.
+/// Removes the matching values of a setting from its file.
 fn unset(entry: &Entry, pattern: &str) -> Vec<String> {
     let mut command: Vec<String> = ["git", "config"].map(str::to_owned).into();
     command.extend(git_file_option(&entry.file));
@@ -153,7 +153,7 @@ fn exactly(value: &str) -> String {
     pattern
 }
 
-/// Do variables lead programs past the App?
+/// Do variables make programs use another token than the App's?
 pub(super) fn environment(_: &mut Facts<'_>) -> Outcome {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut names: Vec<&str> = TOKEN_VARIABLES.iter().copied().filter(|name| set(name)).collect();

@@ -14,10 +14,10 @@ use crate::git::credential_section;
 use crate::git::helper_chain::{Chain, Entry, Remote};
 use crate::session::Session;
 
-/// Somewhere that git should ask us about.
+/// A host, or an owner on it, for which git should ask our helper.
 pub(super) struct Place {
     pub(super) host: Host,
-    /// Named only if git's configuration names it, or ought to.
+    /// The owner, if git's configuration names one or should.
     pub(super) owner: Option<Owner>,
     pub(super) remote: Remote,
 }
@@ -25,7 +25,7 @@ pub(super) struct Place {
 /// All that is known.
 pub(super) struct Facts<'a> {
     pub(super) session: &'a Session<'a>,
-    /// Options of this run that a command which is pasted needs as well.
+    /// Options of this run that a pasted command needs too.
     pub(super) options: Vec<String>,
     /// The repository that it is about.
     pub(super) subject: Option<Subject>,
@@ -44,7 +44,7 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Nothing yet.
+    /// Before the first check.
     pub(super) fn new(
         session: &'a Session<'a>,
         options: Vec<String>,
@@ -64,7 +64,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The hosts of the Apps that are meant, each once.
+    /// The hosts of the selected Apps, each once.
     pub(super) fn hosts(&self) -> Vec<Host> {
         let meant = |name: &ghapp_agent::model::AppName| self.session.app.as_ref().is_none_or(|app| app == name);
         let mut hosts: Vec<Host> =
@@ -74,13 +74,13 @@ impl<'a> Facts<'a> {
         hosts
     }
 
-    /// The Apps that are meant, as the agent knows them.
+    /// The selected Apps, as the agent knows them.
     pub(super) fn apps(&self) -> Vec<AppStatus> {
         let all = self.status.as_ref().map(|status| status.apps.clone()).unwrap_or_default();
         all.into_iter().filter(|one| self.session.app.as_ref().is_none_or(|app| app.as_str() == one.name)).collect()
     }
 
-    /// Whom git asks about a place.
+    /// The helpers that git asks about a place.
     pub(super) fn chain(&self, place: &Place) -> Chain {
         Chain::of(&place.remote, &self.entries)
     }
@@ -100,7 +100,7 @@ impl<'a> Facts<'a> {
             words.extend(["--owner".to_owned(), owner.to_string()]);
         }
         words.extend(further.iter().map(ToString::to_string));
-        // Whoever named the helper by its path had a reason, such as a PATH that has it not.
+        // A helper that was named by its path keeps it: PATH may not lead to it.
         if further.is_empty() && self.names_path() {
             words.push("--absolute".to_owned());
         }
@@ -129,7 +129,7 @@ impl<'a> Facts<'a> {
     /// Asks the agent how far an App gets.
     pub(super) fn examine(&mut self, app: &str) -> Result<&Examined, CliError> {
         let agent = &self.session.agent;
-        // Not the way of other commands, which put another agent in the place of one that does not know the question.
+        // Other commands replace an agent that does not know the question. A check only reports it.
         let reply = agent.ask_running(Call::Examine(Examine { app: app.to_owned() }), NETWORK_TIMEOUT)?;
         let Some(Reply::Examined(examined)) = reply else {
             return Err(agent.unexpected());
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// How `git config` and `ghapp setup-git` are told which file. The user's own needs no word with us; git wants one.
+/// The option that names a file to `ghapp setup-git`, which needs none for the user's own.
 fn file_option(file: &str) -> Vec<String> {
     match named(file) {
         Named::Global => Vec::new(),
@@ -148,7 +148,7 @@ fn file_option(file: &str) -> Vec<String> {
     }
 }
 
-/// The same for git.
+/// The option that names a file to `git config`, which always needs one.
 pub(super) fn git_file_option(file: &str) -> Vec<String> {
     if matches!(named(file), Named::Global) { vec!["--global".to_owned()] } else { file_option(file) }
 }

@@ -1,4 +1,4 @@
-//! What can be done about a check: words, or commands. What a person pastes is what `--fix` runs, so the two cannot differ.
+//! How a check is fixed: by words, or by commands. What a person pastes is what `--fix` runs, so the two cannot differ.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::process::bounded;
 
 /// How long one command may take. The slowest starts an agent, which has five seconds of its own.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// What a shell puts between commands of which each needs the one before.
+/// How a shell joins commands when each needs the one before.
 const AND: &str = " && ";
 
-/// The way out.
+/// How a failed check is fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fix {
-    /// For a person: an address, a command with something to fill in, or one whose effect is theirs to judge.
+    /// For a person: an address, a command with something to fill in, or one whose effect the person has to judge.
     Advice(String),
     /// Commands for a person to judge.
     Commands(Vec<Vec<String>>),
-    /// Commands that anybody would run: they can be taken back, and nothing is lost by them.
+    /// Commands that are safe to run: each can be undone, and loses nothing.
     Safe(Vec<Vec<String>>),
 }
 
 impl Fix {
-    /// The way out that an error's hint names.
+    /// The fix that an error's hint names.
     pub(super) fn of_hint(hint: &str) -> Self {
         Self::Advice(hint.strip_prefix("run: ").unwrap_or(hint).to_owned())
     }
 
-    /// One command that `--fix` leaves to people.
+    /// One command that `--fix` leaves to a person.
     pub(super) fn command(words: &[&str]) -> Self {
         Self::Commands(vec![owned(words)])
     }
@@ -68,7 +68,7 @@ fn perform(words: &[String]) -> Result<(), CliError> {
     let failed = |why: String| CliError::new(ErrorCode::File, format!("{} failed: {why}", words.join(" ")));
     let (program, arguments) = words.split_first().ok_or_else(|| failed("it is empty".to_owned()))?;
     let program = match program.as_str() {
-        // Not the one of another version that PATH may offer.
+        // This very program: PATH may lead to one of another version.
         "ghapp" => std::env::current_exe().map_err(|error| failed(error.to_string()))?,
         other => other.into(),
     };

@@ -1,4 +1,4 @@
-//! Checks of git's chain of helpers: does git ask us, first, with the path, and whom does it tell besides?
+//! Checks of git's chain of helpers: does git ask ours, first, with the path, and which other helpers see the token?
 
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::remote::Host;
@@ -103,7 +103,7 @@ fn not_asked(facts: &Facts<'_>, place: &Place) -> Outcome {
     Outcome::fail(ErrorCode::Git, cause, fix)
 }
 
-/// Does git ask us before everybody else?
+/// Does git ask our helper before all others?
 pub(super) fn first(facts: &mut Facts<'_>) -> Outcome {
     for place in &facts.places {
         let chain = facts.chain(place);
@@ -127,7 +127,7 @@ pub(super) fn path(facts: &mut Facts<'_>) -> Outcome {
         let says_no = |entry: &&Entry| {
             entry.key == "usehttppath" && entry.section.as_deref().is_none_or(|section| place.remote.is_in(section))
         };
-        // Whoever says so last is believed: that is what has to change.
+        // git believes the last entry, so that is the one to change.
         let (section, file) = match facts.entries.iter().rev().find(says_no) {
             Some(entry) => (entry.section.clone(), entry.file.clone()),
             None => (Some(credential_section::url(&place.host, place.owner.as_ref())), ours.file.clone()),
@@ -142,7 +142,7 @@ pub(super) fn path(facts: &mut Facts<'_>) -> Outcome {
     Outcome::ok("git says which repository it means")
 }
 
-/// Does git give the token to somebody who keeps it?
+/// Does git give the token to a helper that keeps it?
 pub(super) fn keepers(facts: &mut Facts<'_>) -> Outcome {
     for place in &facts.places {
         let chain = facts.chain(place);

@@ -1,4 +1,4 @@
-//! Checks of keys: the store, the key in it, and copies that should not lie around.
+//! Checks of keys: the store, the key in it, and copies of the key that were left in files.
 
 use std::path::{Path, PathBuf};
 
@@ -52,14 +52,14 @@ pub(super) fn key(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
     if let Some(error) = &examined.key {
         return error.into();
     }
-    // The one that the agent named may have been found gone since then.
+    // The key that the agent named may be gone by now.
     let is_another = |key: &str| examined.other_keys.iter().any(|other| other.fingerprint == key);
     let configured = facts.config.apps.iter().find(|it| it.name.as_str() == app.name);
     let signing = configured.and_then(|it| it.keys().map(ToString::to_string).find(|key| !is_another(key)));
     Outcome::ok(signing.or_else(|| app.key_fingerprint.clone()).unwrap_or_default())
 }
 
-/// Does a key lie in a file where downloads go?
+/// Is there a file with a key where downloads go?
 pub(super) fn files(_: &mut Facts<'_>) -> Outcome {
     let home = std::env::home_dir();
     let below = |name: &str| home.as_ref().map(|home| home.join(name));

@@ -1,4 +1,4 @@
-//! `ghapp doctor`: looks at everything between git and a token, in the order in which it fails, and says what can be done.
+//! `ghapp doctor`: checks everything between git and a token, in the order in which it fails, and shows how to fix it.
 //!
 //! `order` knows the checks and what they need; a file for each group of them has the looks, which return an `Outcome` with a
 //! `Fix`; `facts` is what they have learned.
@@ -79,14 +79,14 @@ pub(crate) fn run(session: &Session<'_>, global: &Global, arguments: &Doctor) ->
 }
 
 fn look(session: &Session<'_>, global: &Global, arguments: &Doctor) -> Result<Vec<Finding>, CliError> {
-    // What is wrong with the file is said by its check; until then there is nothing in it.
+    // The check of the file reports what is wrong with it; here a bad file counts as an empty one.
     let config = config::load(&session.config).unwrap_or_default();
     let subject = Subject::find(arguments.target.as_deref(), &config)?;
     let mut facts = Facts::new(session, options(global), config, subject);
     Ok(order::look(&mut facts))
 }
 
-/// The options of this run that belong to every command which is pasted.
+/// The options of this run that every pasted command needs too.
 fn options(global: &Global) -> Vec<String> {
     let option = |name: &str, value: &Option<std::path::PathBuf>| {
         value.iter().flat_map(|value| [name.to_owned(), value.display().to_string()]).collect::<Vec<_>>()
@@ -94,7 +94,7 @@ fn options(global: &Global) -> Vec<String> {
     [option("--socket", &global.socket), option("--config", &global.config)].concat()
 }
 
-/// Runs what is safe, and looks again: what was skipped before may have a fix as well. Nothing is run twice.
+/// Runs the safe fixes, then all checks again: a check that was skipped before may have a fix too. No command runs twice.
 fn repair(
     session: &Session<'_>,
     mut findings: Vec<Finding>,

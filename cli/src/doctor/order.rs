@@ -1,8 +1,8 @@
-//! The order of the checks, which is the order in which things fail, and what each of them needs: the one place that knows.
+//! The one list of all checks: their order, which is the order in which things fail, and what each of them needs.
 
 use ghapp_protocol::message::AppStatus;
 
-/// A look at one thing.
+/// A check of one thing.
 struct Check {
     /// Its name for scripts.
     id: &'static str,
@@ -13,7 +13,7 @@ struct Check {
     look: Look,
 }
 
-/// How to look.
+/// How to run it.
 enum Look {
     Once(fn(&mut Facts<'_>) -> Outcome),
     EachApp(fn(&mut Facts<'_>, &AppStatus) -> Outcome),
@@ -74,11 +74,11 @@ pub(super) struct Finding {
     /// The App that it is about, if it is about one.
     pub(super) app: Option<String>,
     pub(super) outcome: Outcome,
-    /// Whether what needs this one cannot be looked at.
+    /// Whether the checks that need this one have to be skipped.
     blocks: bool,
 }
 
-/// Looks at everything, in order.
+/// Runs every check, in order.
 pub(super) fn look(facts: &mut Facts<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for check in CHECKS {
@@ -108,7 +108,7 @@ pub(super) fn look(facts: &mut Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Looks at one thing, unless something that it needs is amiss.
+/// Runs one check, unless one that it needs has failed.
 fn find(check: &Check, app: Option<&str>, before: &[Finding], look: impl FnOnce() -> Outcome) -> Finding {
     let obstacle = check.needs.iter().find_map(|needed| obstacle(needed, app, before));
     let blocked = obstacle.is_some();
@@ -117,7 +117,7 @@ fn find(check: &Check, app: Option<&str>, before: &[Finding], look: impl FnOnce(
     Finding { id: check.id, title: check.title.to_owned(), app: app.map(str::to_owned), outcome, blocks }
 }
 
-/// The check that stands in the way, if the needed one was not passed: by this App, or by any if it is about none.
+/// The title of the needed check, if that was not passed: by this App, or by any App when this check is about none.
 fn obstacle(needed: &str, app: Option<&str>, before: &[Finding]) -> Option<String> {
     let about = |finding: &&Finding| {
         finding.id == needed && (app.is_none() || finding.app.is_none() || finding.app.as_deref() == app)

@@ -5,7 +5,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use super::fix::Fix;
 use crate::failure::CliError;
 
-/// How something is.
+/// The state of what was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// As it should be.
@@ -14,7 +14,7 @@ pub(super) enum State {
     Warn,
     /// git gets no token because of it.
     Fail,
-    /// Not looked at.
+    /// Not checked.
     Skip,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Outcome {
     /// One line for people, never a secret.
     pub(super) detail: String,
     pub(super) fix: Option<Fix>,
-    /// The cause, which decides the exit code; nothing unless the state is a failure.
+    /// The cause, which decides the exit code; `None` unless the state is a failure.
     pub(super) code: Option<ErrorCode>,
 }
 
@@ -54,12 +54,12 @@ impl Outcome {
         Self { state: State::Fail, detail: detail.into(), fix: Some(fix), code: Some(code) }
     }
 
-    /// There is nothing to look at, or no way to.
+    /// There is nothing to check, or no way to check it.
     pub(super) fn skip(detail: impl Into<String>) -> Self {
         Self { state: State::Skip, detail: detail.into(), fix: None, code: None }
     }
 
-    /// A failure with another way out than its hint.
+    /// A failure with another fix than its hint.
     pub(super) fn with_fix(self, fix: Fix) -> Self {
         Self { fix: Some(fix), ..self }
     }

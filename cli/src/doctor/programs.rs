@@ -48,7 +48,7 @@ pub(super) fn git(_: &mut Facts<'_>) -> Outcome {
 
 /// Does git find our helper, by its name or by the path that its configuration has?
 pub(super) fn helper(facts: &mut Facts<'_>) -> Outcome {
-    // A configuration that cannot be read is said by the check of that name.
+    // The check of git's configuration reports one that cannot be read.
     facts.entries = git_config::credential_entries().unwrap_or_default();
     let mut by_path = false;
     for ours in our_entries(facts) {
@@ -120,7 +120,7 @@ pub(super) fn desktop(facts: &mut Facts<'_>) -> Outcome {
 /// An entry of git's configuration that names us.
 struct OurEntry {
     place: Place,
-    /// Nothing when it is the bare name.
+    /// `None` when the entry has the bare name.
     program: Option<PathBuf>,
     file: String,
 }
@@ -144,7 +144,7 @@ pub(super) fn place_of(section: &str) -> Option<Place> {
     Some(Place { host: Host::parse(host).ok()?, owner, remote: Remote::of(section)? })
 }
 
-/// How the helper is named once more after its path has gone.
+/// How the configuration names the helper again when its path leads nowhere.
 fn path_option() -> &'static [&'static str] {
     if find_helper().is_some() { &[] } else { &["--absolute"] }
 }

@@ -12,7 +12,7 @@ const SKEW: u64 = 30;
 /// Variables that name the proxy for https.
 const PROXY_VARIABLES: &[&str] = &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Does the proxy, if there is one, let us through?
+/// Does the proxy, if there is one, let the agent through?
 pub(super) fn proxy(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
     if let Some(error) = trouble(facts, app, |code| code == ErrorCode::ProxyRefused) {
         let fix = "export HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT && ghapp agent restart";
@@ -57,7 +57,7 @@ pub(super) fn clock(facts: &mut Facts<'_>, app: &AppStatus) -> Outcome {
         return Outcome::ok(format!("within {SKEW} s of GitHub's"));
     }
     let side = if skew > 0 { "behind" } else { "ahead of" };
-    // The agent makes up for it, and git's idea of when a token expires is wrong all the same.
+    // The agent corrects for it, but git still compares a token's expiry with the wrong clock.
     let detail = format!("this machine's clock is {seconds} s {side} GitHub's");
     Outcome::warn(detail, Fix::command(&["timedatectl", "set-ntp", "true"]))
 }

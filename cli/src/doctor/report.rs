@@ -16,7 +16,7 @@ use crate::terminal::output::printable;
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
 
-/// Writes the report for the eyes of this user; who else sees it is theirs to decide.
+/// Writes the report so that only this user can read it; whether to publish it is for the user to decide.
 pub(super) fn write(path: &Path, findings: &[Finding]) -> Result<(), CliError> {
     let home = std::env::home_dir().map(|home| home.display().to_string()).unwrap_or_default();
     let text = redact(&text(findings), &home);
@@ -42,7 +42,7 @@ fn text(findings: &[Finding]) -> String {
     lines.join("\n")
 }
 
-/// Nothing secret is in a finding by its making; this is the second fence. Also shortens the home directory, which names a person.
+/// A second fence: no finding is made of anything secret. Also shortens the home directory, whose name is that of a person.
 fn redact(text: &str, home: &str) -> String {
     let text = if home.len() > 1 { text.replace(home, "~") } else { text.to_owned() };
     text.split_inclusive('\n').map(redact_line).collect()

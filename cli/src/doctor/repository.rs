@@ -41,12 +41,12 @@ pub(super) fn route(facts: &mut Facts<'_>) -> Outcome {
     }
 }
 
-/// Does git itself get a token, by the way that it goes for every clone?
+/// Does git itself get a token, in the way that every clone does?
 pub(super) fn token(facts: &mut Facts<'_>) -> Outcome {
     let Some(subject) = &facts.subject else {
         return Outcome::skip("name a repository: ghapp doctor OWNER/REPO");
     };
-    // Others may ask a person, in a window.
+    // Another helper may open a window and wait for a person.
     if facts.places.iter().any(|place| facts.chain(place).up_to_ours().is_none_or(|(before, _)| !before.is_empty())) {
         return Outcome::skip("git asks another helper first");
     }
@@ -67,7 +67,7 @@ pub(super) fn token(facts: &mut Facts<'_>) -> Outcome {
         Ok(answer) => answer,
         Err(trouble) => return Outcome::fail(ErrorCode::Git, format!("git got no token: {trouble}"), advice),
     };
-    // The password in it is looked at by nobody.
+    // The password in the answer is not looked at.
     let lines = || answer.stdout.split(|byte| *byte == b'\n');
     let ours = format!("username={TOKEN_USERNAME}");
     let has_token = lines().any(|line| line == ours.as_bytes()) && lines().any(|line| line.starts_with(b"password="));

@@ -8,7 +8,7 @@ use crate::git::git_config;
 use crate::git::helper_chain::Remote;
 use crate::tokens::repository_argument::Target;
 
-/// What a person would run again with another repository.
+/// The command that a hint repeats with another repository.
 const COMMAND: &str = "ghapp doctor";
 
 /// A repository, and how git gets to it.
@@ -17,23 +17,23 @@ pub(super) struct Subject {
     pub(super) target: Target,
     /// The URL as it was given or configured. It may hold a password: never shown.
     pub(super) written: String,
-    /// The URL that git makes of it. Never shown either.
+    /// The URL that git makes of `written`. Never shown either.
     pub(super) used: String,
-    /// What is wrong with that one, if git asks no helper about it.
+    /// What is wrong with `used`, if git asks no helper about it.
     pub(super) trouble: Option<CliError>,
     /// Whether it is the origin of the current directory.
     pub(super) is_origin: bool,
 }
 
 impl Subject {
-    /// Reads the argument, or looks around. Without either there is none.
+    /// Reads the argument, or takes the origin of the current directory. Without either there is no subject.
     pub(super) fn find(argument: Option<&str>, config: &Config) -> Result<Option<Self>, CliError> {
         match argument {
             Some(".") => Self::origin().and_then(|found| found.map(Some).map_err(|error| *error)),
             Some(text) => Self::named(text, config).map(Some),
             None => {
                 let found = Self::origin().ok().and_then(Result::ok);
-                // A directory of another forge is nothing that we are asked about.
+                // git does not ask our helper about a repository of another forge.
                 Ok(found.filter(|subject| config.knows(&subject.host)))
             }
         }
@@ -49,7 +49,7 @@ impl Subject {
             _ => text.to_owned(),
         };
         let used = git_config::line(&["ls-remote", "--get-url", "--", &url]).ok().filter(|used| !used.is_empty());
-        // Whatever is the matter with git is said by its check.
+        // The check of git reports what is wrong with git.
         let used = used.unwrap_or_else(|| url.clone());
         Self::of(url, used, false, "the URL", COMMAND).map_err(|error| *error)
     }
@@ -86,7 +86,7 @@ fn only_host(config: &Config) -> Result<Host, CliError> {
     hosts.dedup();
     match hosts[..] {
         [host] => Ok(host.clone()),
-        // Nothing is configured, which is the first thing that the checks will say.
+        // Nothing is configured, which the first checks report.
         [] => Ok(Host::parse("github.com").expect("it is a host")),
         _ => Err(CliError::usage(format!("there are Apps on {} hosts", hosts.len()))
             .hint(format!("name the repository with its host: {COMMAND} https://{}/OWNER/REPO", hosts[0]))),

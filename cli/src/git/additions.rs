@@ -1,6 +1,6 @@
-//! What `setup-git` writes besides the helper: addresses of ssh, tokens for public repositories, and the bot's name.
+//! What `setup-git` writes besides the helper: rewriting of ssh addresses, tokens for public repositories, and the bot's name.
 //!
-//! Values go behind those that stand there, and only they are taken out again, so that what stood there comes back.
+//! New values are added behind the existing ones, and only the new ones are removed again, which restores the file.
 
 use ghapp_protocol::message::Identity;
 use ghapp_protocol::remote::{Host, Owner};
@@ -11,7 +11,7 @@ use crate::git::credential_section::{self, in_a_file};
 use crate::git::git_config::ConfigFile;
 use crate::terminal::output::Output;
 
-/// The domain of tenants, whose ssh user is called as they are.
+/// The domain of tenants. The user for ssh has the tenant's own name there.
 const TENANTS: &str = ".ghe.com";
 /// Makes git show a token before it is asked for one, as user name and password (git-config(1), `http.proactiveAuth`).
 const AHEAD: &str = "basic";
@@ -77,7 +77,7 @@ pub(crate) fn identity(bot: &Identity) -> Vec<Addition> {
     vec![addition("name", &bot.name), addition("email", &bot.email)]
 }
 
-/// Writes them, and says what stood there.
+/// Writes the additions, and says which values were there before.
 pub(crate) fn write(file: &ConfigFile, additions: &[Addition], output: &Output) -> Result<(), CliError> {
     for addition in additions {
         let (key, heading) = (addition.key(), addition.heading());
@@ -100,7 +100,7 @@ pub(crate) fn write(file: &ConfigFile, additions: &[Addition], output: &Output) 
     Ok(())
 }
 
-/// Values in a row; an empty one forgets those before it.
+/// Values on one line, for people; an empty one forgets those before it.
 pub(crate) fn written(values: &[String]) -> String {
     if values.is_empty() {
         return "(nothing)".to_owned();
@@ -112,7 +112,7 @@ pub(crate) fn written(values: &[String]) -> String {
     values.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Prints them as they stand in a file.
+/// Prints the additions in the form of a configuration file.
 pub(crate) fn print(additions: &[Addition], output: &Output) -> Result<(), CliError> {
     let mut last = None;
     for addition in additions {
@@ -128,7 +128,7 @@ pub(crate) fn print(additions: &[Addition], output: &Output) -> Result<(), CliEr
     Ok(())
 }
 
-/// Takes those for a host, or only for some of its owners, out of a file. Returns how many keys had one.
+/// Removes the additions for a host, or only for some of its owners, from a file. Returns how many keys had one.
 pub(crate) fn remove(
     file: &ConfigFile,
     host: &Host,
@@ -145,7 +145,7 @@ pub(crate) fn remove(
             let owner = credential_section::owner_of(url, host);
             which.public && value == AHEAD && owner.is_some_and(|owner| is_meant(&owner, owners))
         }
-        // A bot is of no owner in particular.
+        // A bot belongs to no owner in particular.
         Some(Key::Name) => which.identity && owners.is_empty() && bots.iter().any(|bot| bot == value),
         Some(Key::Email) => which.identity && owners.is_empty() && bot_of(value, host).is_some(),
         None => false,
@@ -168,11 +168,11 @@ pub(crate) fn remove(
     Ok(keys.len())
 }
 
-/// The keys that they have, as git lists them: in lower case but for what is between the dots.
+/// The keys of the additions, as git lists them: in lower case except between the dots.
 const KEYS: &str = r"^(url\..*\.insteadof|http\..*\.proactiveauth|user\.name|user\.email)$";
 const EMAIL: &str = "user.email";
 
-/// What a key is about.
+/// The kind of addition that a key belongs to.
 enum Key<'a> {
     Url(&'a str),
     Http(&'a str),
@@ -193,7 +193,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A key as people write it: git writes it as it is given.
+/// A key in the spelling that people use: git writes a key as it gets it.
 fn spelled(key: &str) -> String {
     let named = |name: &str| {
         let section = key.strip_suffix(&name.to_ascii_lowercase())?;
@@ -202,7 +202,7 @@ fn spelled(key: &str) -> String {
     ["insteadOf", "proactiveAuth"].into_iter().find_map(named).unwrap_or_else(|| key.to_owned())
 }
 
-/// Whether a rewriting of addresses is one that we write.
+/// Whether `setup-git` writes such a rewriting of addresses.
 fn rewrites(base: &str, value: &str, host: &Host, owners: &[Owner]) -> bool {
     let Some(url) = base.strip_suffix('/') else { return false };
     let path = if url == credential_section::url(host, None) && owners.is_empty() {
@@ -220,7 +220,7 @@ fn is_meant(owner: &Owner, owners: &[Owner]) -> bool {
     owners.is_empty() || owners.contains(owner)
 }
 
-/// The name of the bot whose address at that host it is.
+/// The name of the bot that has this email address at the host.
 fn bot_of(email: &str, host: &Host) -> Option<String> {
     let (number, rest) = email.split_once('+')?;
     let bot = rest.strip_suffix(&format!("@users.noreply.{}", host.name()))?;

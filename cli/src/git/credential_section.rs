@@ -1,8 +1,8 @@
 //! What `setup-git` writes, and what it leaves alone: rules about the values of a key, without git.
 //!
 //! git collects the `helper` values of every section that matches a URL, in the order of the files; an empty value forgets
-//! those before it (gitcredentials(7)). So an empty value and our name, behind whatever stood there, make git ask us alone,
-//! and taking exactly these two out again restores what stood there.
+//! those before it (gitcredentials(7)). So an empty value and our name, behind all existing values, make git ask our helper
+//! alone, and removing exactly these two restores the file.
 
 use std::path::PathBuf;
 
@@ -21,21 +21,21 @@ pub(crate) fn url(host: &Host, owner: Option<&Owner>) -> String {
     }
 }
 
-/// The owner that a subsection is about, if it is one on that host.
+/// The owner that a subsection names, if it is one on that host.
 pub(crate) fn owner_of(url: &str, host: &Host) -> Option<Owner> {
     let owner = url.strip_prefix("https://")?.strip_prefix(host.as_str())?.strip_prefix('/')?;
     Owner::parse(owner).ok()
 }
 
-/// Whether a subsection is about the host or an owner on it.
+/// Whether a subsection names the host or an owner on it.
 pub(crate) fn is_about(url: &str, host: &Host) -> bool {
     let rest = url.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host.as_str()));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// How git is told to run a program by its path: as it is, or quoted for the shell that git runs it with.
+/// The value that makes git run a program by its path: the path as it is, or quoted for the shell that git runs it with.
 pub(crate) fn absolute_helper(program: &str) -> String {
-    // A backslash would be eaten by git's own shell on Windows, which takes slashes as well.
+    // git's own shell on Windows drops backslashes, and takes slashes as well.
     let program = if cfg!(windows) { program.replace('\\', "/") } else { program.to_owned() };
     match ghapp_protocol::pasted::shell_word(&program) {
         quoted if quoted == program => program,
@@ -62,14 +62,14 @@ pub(crate) fn program(value: &str) -> Option<PathBuf> {
     (path.is_absolute() && path.file_name().is_some_and(|name| name == HELPER_PROGRAM)).then_some(path)
 }
 
-/// The values of `helper` with us at their end.
+/// The values of `helper` with ours at their end.
 pub(crate) fn with_helper(values: &[String], helper: &str) -> Vec<String> {
     let mut values = without_helper(values);
     values.extend([String::new(), helper.to_owned()]);
     values
 }
 
-/// The values of `helper` without us, and without the reset right before us.
+/// The values of `helper` without ours, and without the reset right before it.
 pub(crate) fn without_helper(values: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(values.len());
     for value in values {
@@ -91,7 +91,7 @@ pub(crate) fn with_path(values: &[String]) -> Vec<String> {
     values
 }
 
-/// The values of `useHttpPath` without ours. Nothing remembers who wrote a `true`: one goes when our helper goes.
+/// The values of `useHttpPath` without ours. No record says which `true` is ours, so one is removed together with our helper.
 pub(crate) fn without_path(values: &[String]) -> Vec<String> {
     let mut values = values.to_vec();
     if values.last().is_some_and(|last| last == "true") {

@@ -1,4 +1,4 @@
-//! git itself, run with bounds: reads and writes its configuration, and asks a repository for its remote.
+//! Runs git itself, with bounds: reads and writes its configuration, and asks a repository for its remote.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ impl ConfigFile {
 /// `git config` exits with this when a key has no value; a key that cannot be one shares it (git-config(1), "Description").
 const NOTHING_FOUND: i32 = 1;
 
-/// Takes a record of `git config --null --get-regexp` apart: key, line end, value; a key without a value has no line end.
+/// Splits a record of `git config --null --get-regexp`: key, line end, value; a key without a value has no line end.
 fn section_and_value(record: &str) -> Option<(&str, &str)> {
     let (key, value) = record.split_once('\n').unwrap_or((record, ""));
     Some((section(key)?, value))
@@ -137,7 +137,7 @@ fn section(key: &str) -> Option<&str> {
     key.strip_prefix("credential.")?.strip_suffix(".helper")
 }
 
-/// Every credential section, in all of git's files together, that has us as helper; each with the file it stands in.
+/// Every credential section, in all of git's files together, that names our helper; each with its file.
 pub(crate) fn effective_sections(is_ours: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, CliError> {
     let arguments = ["config", "--null", "--show-origin", "--get-regexp", r"^credential\..*\.helper$"];
     let answer = run(arguments.iter().map(OsStr::new))?;
@@ -178,7 +178,7 @@ pub(crate) fn origin() -> Result<String, CliError> {
     line(&["remote", "get-url", "origin"])
 }
 
-/// What git says in one line to such arguments.
+/// The one line that git prints for these arguments.
 pub(crate) fn line(arguments: &[&str]) -> Result<String, CliError> {
     let answer = run(arguments.iter().map(OsStr::new))?;
     expect_success(&answer)?;
@@ -204,7 +204,7 @@ fn expect_success(answer: &Answer) -> Result<(), CliError> {
     ))
 }
 
-/// The output, taken apart at its NUL bytes.
+/// The output, split at its NUL bytes.
 fn records(answer: &Answer) -> Vec<String> {
     let text = String::from_utf8_lossy(&answer.stdout);
     let text = text.strip_suffix('\0').unwrap_or(&text);

@@ -1,5 +1,5 @@
-//! Whom git asks about a URL, by git's own rules: which sections of its configuration match, in which order, and what a reset
-//! forgets. Pure: the configuration is read elsewhere.
+//! The helpers that git asks about a URL, by git's own rules: which sections of its configuration match, in which order, and what
+//! a reset forgets. Pure: the configuration is read elsewhere.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::git::credential_section;
 /// A value under `credential` or `http` in git's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The URL or part of one that it is about; nothing when it is about all.
+    /// The URL or part of one that it applies to; `None` when it applies to all.
     pub(crate) section: Option<String>,
     /// `helper`, `usehttppath`, ...
     pub(crate) key: String,
@@ -33,7 +33,7 @@ impl Entry {
         Some(Self { section, key: key.to_owned(), value: value.to_owned(), file: file.to_owned() })
     }
 
-    /// The helper that it names, if it names one.
+    /// The helper that this entry names, if it names one.
     pub(crate) fn helper(&self) -> Option<Helper> {
         let names = self.key == "helper" && !self.value.is_empty();
         names.then(|| Helper { command: self.value.clone(), file: self.file.clone() })
@@ -64,17 +64,17 @@ impl Remote {
         Self { path: self.path.to_ascii_lowercase(), user: self.user.clone(), host: self.host.clone() }
     }
 
-    /// Whether a section of `http` or `credential` is about it.
+    /// Whether a section of `http` or `credential` applies to this URL.
     pub(crate) fn is_in(&self, section: &str) -> bool {
         matches(section, self)
     }
 
-    /// Whether it is on the host of another.
+    /// Whether it has the same host as another URL.
     pub(crate) fn is_on_host_of(&self, other: &Self) -> bool {
         self.host == other.host
     }
 
-    /// Whether it names another user than the one that tokens have. Our helper leaves such a remote to the next.
+    /// Whether it names another user than the one of tokens. Our helper leaves such a remote to the next helper.
     pub(crate) fn is_somebody_elses(&self) -> bool {
         self.user.as_deref().is_some_and(|user| user != ghapp_protocol::TOKEN_USERNAME)
     }
@@ -83,14 +83,14 @@ impl Remote {
 /// A helper that git asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Helper {
-    /// How it is called in the configuration.
+    /// Its name in the configuration.
     pub(crate) command: String,
     /// The file that says so.
     pub(crate) file: String,
 }
 
 impl Helper {
-    /// Whether it is told the owner on its command line.
+    /// Whether its command line names the owner.
     pub(crate) fn names_owner(&self) -> bool {
         self.command.contains(" --owner")
     }
@@ -119,7 +119,7 @@ impl Helper {
         first.starts_with('/').then(|| PathBuf::from(first))
     }
 
-    /// Its command for people. A command that somebody wrote for the shell may have a password in it: such a one is not shown.
+    /// Its command for people. A command for the shell may have a password in it and is not shown.
     pub(crate) fn shown(&self) -> &str {
         let plain = |char: char| char.is_ascii_alphanumeric() || "/\\._-~=:!' ".contains(char);
         let secret = ["pass", "token", "secret"];
@@ -137,7 +137,7 @@ impl Helper {
 /// What git does for a URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
-    /// Whom it asks, in this order, until one answers.
+    /// The helpers that it asks, in this order, until one answers.
     pub(crate) helpers: Vec<Helper>,
     /// Whether it tells them the path.
     pub(crate) tells_path: bool,
@@ -190,7 +190,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether a section is about a URL. A whole URL matches what lies below it, and `*` in its host any one label (git-config(1),
+/// Whether a section applies to a URL. A whole URL matches what lies below it, and `*` in its host any one label (git-config(1),
 /// `http.<url>.*`); a part of a URL matches what is equal in that part.
 fn matches(section: &str, remote: &Remote) -> bool {
     let (scheme, rest) = section.split_once("://").unwrap_or(("", section));

@@ -1,4 +1,4 @@
-//! `ghapp identity`: as whom an App commits, for git's configuration and for people.
+//! `ghapp identity`: the name and email that an App's bot commits with, for git's configuration and for people.
 
 use ghapp_protocol::message::{Call, Identity, IdentityCall, Reply};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Identity) -> Res
     output.line(&format!("user.email={email}"))
 }
 
-/// As whom the App of that name commits; the only App when none is named.
+/// The identity that the App of that name commits with; the only App's when none is named.
 pub(crate) fn of_app(session: &Session<'_>, app: Option<String>) -> Result<Identity, CliError> {
     match session.agent.ask_slow(Call::Identity(IdentityCall { app }))? {
         Reply::Identity(identity) => Ok(*identity),

@@ -1,4 +1,4 @@
-//! git's side: reads and writes its configuration, so that it asks our helper and commits as a bot.
+//! git's side: reads and writes its configuration, so that git asks our helper and commits as a bot.
 
 pub(crate) mod additions;
 pub(crate) mod credential_section;

@@ -1,4 +1,4 @@
-//! `ghapp setup-git`: makes git ask us for the hosts and owners of our Apps, and takes that back.
+//! `ghapp setup-git`: makes git ask our helper for the hosts and owners of our Apps, and undoes that.
 
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &SetupGit) -> Result<(), Cli
     Ok(())
 }
 
-/// What is to be written besides the helper.
+/// What to write besides the helper.
 fn added(session: &Session<'_>, besides: Besides, host: &Host, owners: &[Owner]) -> Result<Vec<Addition>, CliError> {
     let mut added = Vec::new();
     if besides.ssh_remotes {
@@ -86,7 +86,7 @@ fn added(session: &Session<'_>, besides: Besides, host: &Host, owners: &[Owner])
     Ok(added)
 }
 
-/// The App of a host, if there is one and no other. The agent says what is to be done otherwise.
+/// The App of a host, if it is the only one there. Otherwise the agent says what to do.
 fn only_app(session: &Session<'_>, host: &Host) -> Result<Option<String>, CliError> {
     let config = config::load(&session.config)?;
     let mut apps = config.apps.iter().filter(|app| app.host == *host);
@@ -116,7 +116,7 @@ pub(crate) fn write_for_owners(host: &Host, owners: &[Owner], output: &Output) -
     Ok(())
 }
 
-/// Takes everything of ours for a host, or only that for some of its owners, out of a file. Returns how much there was.
+/// Removes everything of ours for a host, or only for some of its owners, from a file. Returns how much there was.
 pub(crate) fn remove(file: &ConfigFile, host: &Host, owners: &[Owner], output: &Output) -> Result<usize, CliError> {
     let meant =
         |url: &str| owners.is_empty() || credential_section::owner_of(url, host).is_some_and(|it| owners.contains(&it));
@@ -216,8 +216,8 @@ fn configured_host(session: &Session<'_>) -> Result<Host, CliError> {
     }
 }
 
-/// The helper by its path: as `PATH` spells it when that is the program beside this one, so that a link which an upgrade
-/// turns to the next version is not followed.
+/// The helper by its path, in the spelling of `PATH` if that leads to the program beside this one: a link is not followed, since
+/// an upgrade turns it to the next version.
 fn absolute_helper() -> Result<String, CliError> {
     let beside = sibling(HELPER_PROGRAM).map_err(CliError::own_program)?;
     if !beside.is_file() {

@@ -1,4 +1,4 @@
-//! `ghapp login`: adds an App. The key passes through here on its way to the agent and nowhere else.
+//! `ghapp login`: adds an App. The key passes through here on its way to the agent and goes nowhere else.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::{arguments, known_apps};
 const MAX_LISTED: usize = 20;
 
 pub(crate) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<(), CliError> {
-    // Standard input cannot give the key and the answers.
+    // Standard input cannot give both the key and the answers.
     let asks = session.asks && arguments.pem.as_deref() != Some(Path::new("-"));
     let arguments = if asks { wizard::complete(session, arguments)? } else { arguments };
     if arguments.passphrase_file.is_some() && arguments.store() != StoreKind::EncryptedFile {
@@ -42,7 +42,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     announce(session, &app)?;
     let installations = installations(session, &app, arguments.setup_git)?;
     let next = set_git_up(session, &arguments, &app, &installations)?;
-    // Behind all that can fail: the file may be needed to do it again.
+    // Last, after all that can fail: the file may be needed for another attempt.
     if let Some(source) = source
         && (arguments.delete_pem || (asks && wizard::may_delete(&source, arguments.store())?))
     {
@@ -53,14 +53,14 @@ pub(crate) fn run(session: &Session<'_>, arguments: arguments::Login) -> Result<
     Ok(())
 }
 
-/// Ends with the command that is left to do, if there is one.
+/// Prints the command that is left to run, if there is one.
 fn say_next(session: &Session<'_>, next: Option<String>) {
     if let Some(command) = next {
         session.output.talk(&format!("next: {command}"));
     }
 }
 
-/// Makes git use the App where it is installed, if that is wanted, or returns the command for it.
+/// Makes git use the App where it is installed, if the user wants that, or returns the command for it.
 fn set_git_up(
     session: &Session<'_>,
     arguments: &arguments::Login,
@@ -84,7 +84,7 @@ fn set_git_up(
     Ok(Some(setup_command(host, &owners)))
 }
 
-/// Where the key comes from; nowhere when its store has it.
+/// Where the key comes from; `None` when its store has it already.
 fn source(arguments: &arguments::Login) -> Result<Option<PemSource>, CliError> {
     let store = arguments.store();
     if arguments.pem.is_none() && store != StoreKind::CredentialsDir {
@@ -153,12 +153,12 @@ fn announce(session: &Session<'_>, app: &AppStatus) -> Result<(), CliError> {
     }
     let slug = app.slug.as_deref().unwrap_or(&app.name);
     output.report(&format!("Accepted   {slug} ({id}) on {}", app.host))?;
-    // Which keyring that is, only the agent can tell. The App is there, whether it does or not.
+    // Only the agent knows which keyring it is. The App is stored even if the agent does not answer.
     let status = (store == Some(StoreKind::Keyring)).then(|| session.agent.status().ok()).flatten();
     output.report(&wording::stored(&app.name, &app.store, status.as_ref()))
 }
 
-/// Asks GitHub where the App is installed and lists it. The App is there either way.
+/// Asks GitHub where the App is installed, and lists that. The App is stored even if this fails.
 fn installations(session: &Session<'_>, app: &AppStatus, needed: bool) -> Result<Vec<InstallationStatus>, CliError> {
     let found = match known_apps::installations(session, &app.name, true) {
         Ok(found) => found,
@@ -199,7 +199,7 @@ fn show(session: &Session<'_>, app: &AppStatus, found: &[InstallationStatus]) ->
     Ok(())
 }
 
-/// The accounts whose repositories the App can reach. An enterprise has none, and its name is no owner's.
+/// The accounts whose repositories the App can reach. An enterprise has no repositories, and its name is not that of an owner.
 fn owners(installations: &[InstallationStatus]) -> Vec<Owner> {
     let usable = installations.iter().filter(|one| !one.suspended);
     usable.filter_map(|one| Owner::parse(&one.account).ok()).collect()

@@ -1,4 +1,4 @@
-//! Waits until somebody has installed a new App, so that a login ends with an App that works.
+//! Waits until a new App is installed, so that a login ends with an App that works.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::known_apps;
 use crate::session::Session;
 use crate::terminal::browser;
 
-/// Between two questions to GitHub: 200 in all, far below what it allows, and nobody wonders that long.
+/// The pause between two questions to GitHub: 200 in all, far below what it allows, and short for a user who waits.
 const INTERVAL: Duration = Duration::from_secs(3);
-/// How long an installation is waited for. An owner's approval may take days; the App stays logged in.
+/// How long to wait for an installation. An owner's approval may take days; the App stays logged in.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where an App can be installed (GitHub docs, "Installing your own GitHub App").
@@ -28,7 +28,7 @@ fn is_cloud(host: &str) -> bool {
     host == "github.com" || host.ends_with(".ghe.com")
 }
 
-/// Sends the person to the page and waits. Returns nothing when nobody installed it in time.
+/// Sends the user to the page and waits. Returns no installation if there is none in time.
 pub(crate) fn wait(session: &Session<'_>, app: &AppStatus, resume: &str) -> Result<Vec<InstallationStatus>, CliError> {
     let output = session.output;
     let Some(page) = page(app) else { return Ok(Vec::new()) };
@@ -54,12 +54,12 @@ pub(crate) fn wait(session: &Session<'_>, app: &AppStatus, resume: &str) -> Resu
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "GitHub tells nobody about an installation: it can only be asked")]
+#[expect(clippy::disallowed_methods, reason = "GitHub does not report an installation: it can only be asked")]
 fn rest() {
     thread::sleep(INTERVAL);
 }
 
-/// What may be otherwise in a moment: GitHub's hiccups, and that some of its machines do not know the App yet.
+/// Whether a failure may pass soon: GitHub is busy, or some of its machines do not know the App yet.
 fn passes(code: ErrorCode) -> bool {
     matches!(
         code,

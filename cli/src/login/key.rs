@@ -1,5 +1,5 @@
-//! `ghapp key`: the keys of an App, of which two live while one replaces the other. A key passes through here on its way to the agent
-//! and nowhere else.
+//! `ghapp key`: the keys of an App, which has two of them while one replaces the other. A key passes through here on its way to the
+//! agent and goes nowhere else.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use crate::terminal::json::{self, SCHEMA};
 use crate::terminal::output::{Mark, Output};
 use crate::terminal::wording;
 
-/// What a fingerprint begins with. People may leave it out.
+/// The beginning of every fingerprint, which people may leave out.
 const PREFIX: &str = "SHA256:";
 /// The state of a key when no agent can tell.
 const UNKNOWN_STATE: &str = "unknown";
@@ -44,7 +44,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: Key) -> Result<ExitCode, Cli
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts no agent: without one the configuration tells which keys there are.
+/// Starts no agent: without one, the configuration names the keys.
 fn list(session: &Session<'_>, as_json: bool) -> Result<(), CliError> {
     let keys = match session.agent.running_status()? {
         Some(status) => {
@@ -80,7 +80,7 @@ fn list(session: &Session<'_>, as_json: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What the agent knows of the keys of these Apps.
+/// The keys of these Apps, as the agent knows them.
 fn known(session: &Session<'_>, apps: &[AppStatus]) -> Result<Vec<KeyStatus>, CliError> {
     let keys = |app: &AppStatus| {
         let call = KeysCall { app: app.name.clone(), verify: false, fingerprint: None };
@@ -93,7 +93,7 @@ fn known(session: &Session<'_>, apps: &[AppStatus]) -> Result<Vec<KeyStatus>, Cl
     Ok(keys?.concat())
 }
 
-/// What the configuration says of them.
+/// The keys of these Apps, as the configuration names them.
 fn configured(session: &Session<'_>) -> Result<Vec<KeyStatus>, CliError> {
     let config = config::load(&session.config)?;
     let wanted = |app: &&App| session.app.as_ref().is_none_or(|name| app.name == *name);
@@ -160,7 +160,7 @@ fn print_verdict(session: &Session<'_>, key: &KeyStatus) -> Result<(), CliError>
     }
 }
 
-/// The exit code: GitHub's refusal of any key before everything else that stands in the way of one.
+/// The exit code. GitHub's refusal of any key counts more than another reason why a key cannot be used.
 fn verdict(keys: &[KeyStatus]) -> u8 {
     let errors = || keys.iter().filter_map(|key| key.error.as_ref().map(|error| error.code));
     let refused = errors().find(|code| *code == ErrorCode::KeyRefused);
@@ -198,7 +198,7 @@ fn add(session: &Session<'_>, arguments: NewKey, signs: bool) -> Result<(), CliE
     };
     session.output.report(&format!("Accepted   for {} by {}", app.name, app.host))?;
     session.output.report(&wording::stored(&app.name, &added.added.store, Some(&status)))?;
-    // Behind all that can fail: the file may be needed to do it again.
+    // Last, after all that can fail: the file may be needed for another attempt.
     if delete_pem {
         source.delete()?;
         session.output.report(&format!("Deleted    {}", source.name()))?;
@@ -214,7 +214,7 @@ fn known_passphrase(
     passphrase::known(session, file, *source == PemSource::Stdin)
 }
 
-/// What the key is used for, and what a person has to do to end a rotation.
+/// Says how the key is used, and what a person has to do to finish a rotation.
 fn announce(output: &Output, app: &AppStatus, added: &AddedKey, signs: bool) -> Result<(), CliError> {
     let AddedKey { added: key, others, page } = added;
     let Some(first) = others.first() else { return Ok(()) };
@@ -227,7 +227,7 @@ fn announce(output: &Output, app: &AppStatus, added: &AddedKey, signs: bool) -> 
     output.report(&format!("           then here: ghapp key remove {first} --app {}", app.name))
 }
 
-/// The one App that can be meant.
+/// The selected App, which must be the only one.
 fn the_app(session: &Session<'_>, status: &Status) -> Result<AppStatus, CliError> {
     let apps = known_apps::selected(session, status.apps.clone())?;
     match <[_; 1]>::try_from(apps) {
@@ -259,7 +259,7 @@ fn remove(session: &Session<'_>, text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The one key that a fingerprint or its beginning means. What was written is not repeated: it may be anything.
+/// The one key that a fingerprint or its beginning names. The input is not repeated: it may be anything.
 fn meant<'a>(keys: &'a [KeyStatus], text: &str) -> Result<&'a KeyStatus, CliError> {
     let wanted = text.strip_prefix(PREFIX).unwrap_or(text);
     if wanted.is_empty() {

@@ -1,4 +1,4 @@
-//! `ghapp logout`: forgets an App, its key and what `setup-git` wrote for it.
+//! `ghapp logout`: removes an App, its key, and what `setup-git` wrote for it.
 
 use ghapp_protocol::message::{Call, LoggedOut, Logout, Reply};
 
@@ -30,7 +30,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: arguments::Logout) -> Result
         session.output.detail(&format!("git's configuration stays: another App is on {host}"));
         return Ok(());
     }
-    // The App is gone; git's configuration is only tidied up behind it.
+    // The App is gone. What is left in git's configuration does no harm, so a failure here is only a warning.
     if let Err(error) = setup_git::remove(&ConfigFile::Global, host, &[], session.output) {
         session.output.warning(&format!("git's configuration is as it was: {}", error.message));
     }

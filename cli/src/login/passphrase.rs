@@ -1,5 +1,5 @@
 //! The passphrase of an encrypted file: asked for on the terminal without showing it, or read from a file. Never an argument or an
-//! environment variable, which others can see. Owns the `rpassword` crate.
+//! environment variable, which other processes can see. Owns the `rpassword` crate.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -15,10 +15,10 @@ use crate::session::Session;
 
 /// Longest passphrase, in bytes.
 const MAX: usize = 1024;
-/// What the file is named by.
+/// The flag that names the file.
 const FLAG: &str = "--passphrase-file FILE";
 
-/// A passphrase for a new file, which has to be given twice on a terminal. `stdin_is_key` says that standard input is not free.
+/// A passphrase for a new file. On a terminal it has to be typed twice. `stdin_is_key` says that standard input is taken.
 fn new(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result<Secret, CliError> {
     read(session, file, stdin_is_key, || {
         let first = prompt("Passphrase for the encrypted file: ")?;
@@ -27,7 +27,7 @@ fn new(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result
     })
 }
 
-/// The passphrase for the new file of a login, if its store needs one. `stdin_is_key` says that standard input is not free.
+/// The passphrase for the new file of a login, if its store needs one. `stdin_is_key` says that standard input is taken.
 pub(crate) fn for_login(session: &Session<'_>, login: &Login, stdin_is_key: bool) -> Result<Option<Secret>, CliError> {
     if login.store() != StoreKind::EncryptedFile {
         return Ok(None);
@@ -35,7 +35,7 @@ pub(crate) fn for_login(session: &Session<'_>, login: &Login, stdin_is_key: bool
     new(session, login.passphrase_file.as_deref(), stdin_is_key).map(Some)
 }
 
-/// The passphrase of a file that there is. `stdin_is_key` says that standard input is not free.
+/// The passphrase of an existing file. `stdin_is_key` says that standard input is taken.
 pub(crate) fn known(session: &Session<'_>, file: Option<&Path>, stdin_is_key: bool) -> Result<Secret, CliError> {
     read(session, file, stdin_is_key, || prompt("Passphrase: "))
 }
@@ -79,7 +79,7 @@ fn from_stdin() -> Result<Zeroizing<String>, CliError> {
     text(&line.map_err(|error| CliError::usage(format!("cannot read the passphrase from standard input: {error}")))?)
 }
 
-/// The first line, without its end. One buffer from the start, so that no copy stays behind.
+/// The first line, without its line end. The buffer has its full size from the start: growing it would leave a copy behind.
 fn first_line(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(2 * MAX));
     source.take(MAX as u64 + 2).read_to_end(&mut bytes)?;

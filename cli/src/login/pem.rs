@@ -32,7 +32,7 @@ impl PemSource {
     pub(crate) fn of(path: PathBuf) -> Result<Self, CliError> {
         let text = path.to_string_lossy();
         if text.contains("-----BEGIN") || text.contains('\n') {
-            // Not repeated: it is the key.
+            // The value is not repeated: it is the key.
             return Err(CliError::usage("--pem takes a file's name and not the key itself")
                 .hint("give the file's name, or the key on standard input: --pem - < KEYFILE"));
         }
@@ -60,7 +60,7 @@ impl PemSource {
         signer::from_pem(&bytes).map_err(|error| CliError::from_import(error, &self.name()))
     }
 
-    /// Deletes the file; through a link, also the file that the link leads to, since that one holds the key.
+    /// Deletes the file. If it is a link, also deletes its target, since that holds the key.
     pub(crate) fn delete(&self) -> Result<(), CliError> {
         let Self::File(path) = self else {
             return Ok(());
@@ -83,19 +83,19 @@ impl PemSource {
     }
 }
 
-/// A key as it goes to the agent.
+/// A key in the form that the agent takes.
 pub(crate) fn for_the_agent(key: &PrivateKey) -> Secret {
     Secret::new(STANDARD.encode(key.expose()))
 }
 
-/// Shows which key it is, for a person to compare.
+/// Shows the key's fingerprint, for a person to compare.
 pub(crate) fn show(output: &Output, fingerprint: &str) -> Result<(), CliError> {
     output.report(&format!("Key        {fingerprint}"))?;
     output.talk("           compare it with \"Private keys\" on the App's settings page");
     Ok(())
 }
 
-/// Refuses to delete the file of a key that the store forgets one day.
+/// Refuses to delete the file when the key's store will lose the key one day.
 pub(crate) fn check_lasting(store: StoreKind) -> Result<(), CliError> {
     if !forgets(store) {
         return Ok(());
@@ -105,12 +105,13 @@ pub(crate) fn check_lasting(store: StoreKind) -> Result<(), CliError> {
     Err(CliError::usage(cause).hint("leave out --delete-pem: what is in memory is gone one day"))
 }
 
-/// Whether a key in that store is gone one day, so that another copy has to last.
+/// Whether that store loses a key one day, so that another copy has to be kept.
 pub(crate) fn forgets(store: StoreKind) -> bool {
     matches!(store, StoreKind::Memory | StoreKind::Keyutils)
 }
 
-/// Reads everything, or nothing when it is too much. One buffer from the start, so that no copy of the key stays behind.
+/// Reads everything; `None` when it is too much. The buffer has its full size from the start: growing it would leave a copy of
+/// the key behind.
 fn bounded(source: impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_PEM).unwrap_or(0) + 64));
     source.take(MAX_PEM + 1).read_to_end(&mut bytes)?;

@@ -14,9 +14,9 @@ use crate::login::pem::{self, PemSource};
 use crate::session::Session;
 use crate::terminal::prompt;
 
-/// How GitHub calls the keys that it lets people download: `SLUG.DATE.private-key.pem`.
+/// The end of the names that GitHub gives to downloaded keys: `SLUG.DATE.private-key.pem`.
 const KEY_FILE_END: &str = ".private-key.pem";
-/// The stores that are offered. A credential is for services, and the kernel's keyring for those who know it.
+/// The stores that are offered. A credential is for services, and the kernel's keyring for users who know it.
 const STORES: [(StoreKind, &str); 3] = [
     (StoreKind::Keyring, "In the keyring of this system"),
     (StoreKind::Memory, "In the agent's memory, until it ends"),
@@ -25,7 +25,7 @@ const STORES: [(StoreKind, &str); 3] = [
 /// Most files that are offered; more would scroll the question away.
 const MAX_OFFERED: usize = 9;
 
-/// Fills in what is missing. Who says nothing is asked for everything; who says something, only for what that needs.
+/// Asks for the missing flags. A bare `ghapp login` asks for everything, one with flags only for what these need.
 pub(crate) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login, CliError> {
     if login.create {
         return Ok(login);
@@ -66,7 +66,7 @@ pub(crate) fn complete(session: &Session<'_>, mut login: Login) -> Result<Login,
     Ok(login)
 }
 
-/// Whether git shall be set up for the accounts that installed the App.
+/// Asks whether to set up git for the accounts that installed the App.
 pub(crate) fn may_set_up(app: &AppStatus, owners: &[Owner]) -> Result<bool, CliError> {
     let host = &app.host;
     let places = match owners {
@@ -77,7 +77,7 @@ pub(crate) fn may_set_up(app: &AppStatus, owners: &[Owner]) -> Result<bool, CliE
     prompt::agrees(&format!("Let git use {} for {places}?", app.name), true)
 }
 
-/// Whether the file with the key shall go. One whose key is in memory only is the only copy that lasts, and is not asked about.
+/// Asks whether to delete the file with the key. Does not ask when the store will lose the key, which makes the file the only copy.
 pub(crate) fn may_delete(source: &PemSource, store: StoreKind) -> Result<bool, CliError> {
     match source {
         PemSource::File(path) if !pem::forgets(store) => {
@@ -103,7 +103,7 @@ fn key_file(say: impl Fn(&str)) -> Result<PathBuf, CliError> {
     })
 }
 
-/// Keys that a browser has put there, the newest first.
+/// Keys that a browser has put into the directory, the newest first.
 fn downloaded_keys(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let keys = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(KEY_FILE_END));
@@ -114,7 +114,7 @@ fn downloaded_keys(directory: &Path) -> Vec<PathBuf> {
     keys.into_iter().map(|(_, path)| path).take(MAX_OFFERED).collect()
 }
 
-/// A path as people type it, `~/` and pasted quotes included.
+/// Reads a path as people type it, with `~/` or pasted quotes.
 fn expanded(text: &str, home: Option<&Path>) -> PathBuf {
     let unquoted = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
     let text = unquoted.unwrap_or(text);
@@ -124,14 +124,14 @@ fn expanded(text: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// What an App is known by.
+/// The id that names an App.
 #[derive(Debug, PartialEq, Eq)]
 enum Id {
     App(u64),
     Client(String),
 }
 
-/// Tells the two kinds of ids apart: one is a number, the other begins with `Iv`.
+/// Reads either kind of id: one is a number, the other begins with `Iv`.
 fn read_id(text: &str) -> Result<Id, String> {
     match text.parse() {
         Ok(id) => Ok(Id::App(id)),

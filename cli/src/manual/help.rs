@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Help, output: &Output) -> Result<(), CliError> {
         let found = command.get_subcommands().filter(visible).find(|it| it.get_name() == word);
         command = found.ok_or_else(|| unknown(command, word))?;
     }
-    // What its flag prints, in the form that the parser chooses for it.
+    // The same text as for `--help`, in the form that the parser chooses.
     let words = ["ghapp"].into_iter().chain(arguments.topic.iter().map(String::as_str)).chain(["--help"]);
     match Arguments::command().try_get_matches_from(words) {
         Err(help) => output.data(&help.to_string()),
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Help, output: &Output) -> Result<(), CliError> {
     }
 }
 
-/// What there is besides commands.
+/// The list of topics besides commands.
 fn topics() -> String {
     let line = |(name, about): (&str, String)| format!("  {name:<13} {about}\n");
     let about = |name: &str| topic(name).map(|page| page.about).unwrap_or_default();

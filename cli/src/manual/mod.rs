@@ -1,4 +1,4 @@
-//! `ghapp completion` and `ghapp man`: what is made from the command line itself, and the pages that are written by hand.
+//! `ghapp completion` and `ghapp man`: pages and scripts made from the command line itself, and the pages that are written by hand.
 //! Owns the `clap_complete` and `clap_mangen` crates.
 
 pub(crate) mod help;
@@ -21,7 +21,7 @@ use crate::terminal::wording;
 
 pub(crate) use topics::{TOPICS, error, topic};
 
-/// Command groups whose page would have the name of a page that is written by hand; that one names their subcommands.
+/// Command groups whose page would have the name of a page that is written by hand. That page names their subcommands.
 const WRITTEN_GROUPS: &[&str] = &["ghapp-agent"];
 
 /// Prints what makes a shell complete `ghapp`'s commands and flags.
@@ -31,20 +31,20 @@ pub(crate) fn completion(shell: clap_complete::Shell, output: &Output) -> Result
     output.data(&String::from_utf8_lossy(&script))
 }
 
-/// Makes shells offer what `ghapp help` knows: as its subcommands, since for fish values of arguments are not completed.
+/// Makes shells offer the topics of `ghapp help`: as its subcommands, since fish does not complete values of arguments.
 fn with_topics(ghapp: Command) -> Command {
     let about = |it: &Command| it.get_about().map(ToString::to_string).unwrap_or_default();
-    // fish offers none behind `help` if that word is one of them.
+    // fish offers no subcommand behind `help` if one of them is called `help`.
     let commands = ghapp.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
     let commands = commands.map(|it| (it.get_name().to_owned(), about(it)));
     let topics = TOPICS.iter().filter_map(|(name, _)| Some(((*name).to_owned(), topic(name)?.about)));
-    // A topic that is called as a command comes before it, as it does in `ghapp help`.
+    // A topic with the name of a command wins, as it does in `ghapp help`.
     let offered: BTreeMap<_, _> = commands.chain(topics).collect();
     let offered: Vec<_> = offered.into_iter().map(|(name, about)| Command::new(name).about(about)).collect();
     ghapp.mut_subcommand("help", |help| help.subcommands(offered).disable_help_subcommand(true))
 }
 
-/// Writes all manual pages below `directory`, in the layout that `MANPATH` wants; makes what directories are missing.
+/// Writes all manual pages below `directory`, in the layout that `MANPATH` wants; makes missing directories.
 pub(crate) fn manual(directory: &Path, output: &Output) -> Result<(), CliError> {
     let mut count = 0;
     for page in topics::pages() {
@@ -57,9 +57,9 @@ pub(crate) fn manual(directory: &Path, output: &Output) -> Result<(), CliError> 
     output.report(&format!("wrote {} below {}", wording::count(count, "page"), directory.display()))
 }
 
-/// Writes the page of a command and those of its subcommands. Returns how many these are.
+/// Writes the page of a command and those of its subcommands. Returns how many it wrote.
 fn write_generated(command: &Command, directory: &Path) -> Result<usize, CliError> {
-    // clap gives groups a `help` of their own; it says what `ghapp help` says.
+    // clap gives groups a `help` of their own, which says the same as `ghapp help`.
     let is_extra = |it: &Command| it.is_hide_set() || (it.get_name() == "help" && command.get_name() != "ghapp");
     let mut count = 0;
     for subcommand in command.get_subcommands().filter(|it| !is_extra(it)) {
@@ -91,11 +91,11 @@ fn render(command: &Command, name: &str) -> std::io::Result<String> {
         man.render_subcommands_section(&mut text)?;
     }
     notes(command).to_writer(&mut text)?;
-    // It parts a list of possible values by two breaks and a blank line, which formatters warn of.
+    // clap_mangen separates possible values by two breaks and a blank line, which formatters warn of.
     Ok(String::from_utf8_lossy(&text).replace("\n.br\n\n.br\n", "\n.br\n"))
 }
 
-/// What clap's own renderer would run together, and what only a page has.
+/// The parts that clap's own renderer would run together, and the parts that only a page has.
 fn notes(command: &Command) -> Roff {
     let mut roff = Roff::new();
     let is_ghapp = command.get_name() == "ghapp";

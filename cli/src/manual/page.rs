@@ -2,23 +2,23 @@
 //!
 //! The first line is `NAME(SECTION) - what it is`. A line at the margin is a heading. What is indented by four is a paragraph, or,
 //! with lines indented by eight behind its first one, a term and its explanation; what is indented by eight from its first line on
-//! is shown as it is. Blank lines part all of them, backquotes enclose what a person types, and `@NAME` alone on a line stands for
-//! text that is made from a table. Owns the `roff` crate.
+//! is shown as it is. Blank lines separate all of them, backquotes enclose what a person types, and `@NAME` alone on a line stands
+//! for text that is made from a table. Owns the `roff` crate.
 
 use roff::{Inline, Roff, bold, roman};
 
-/// The date that pages are said to be of. It changes by hand, with what they say: a build must not depend on its day.
+/// The date of the pages. It is changed by hand, together with their text: a build must not depend on its day.
 pub(super) const DATE: &str = "2026-11-21";
-/// Where pages are said to come from.
+/// The source that pages name.
 pub(super) const SOURCE: &str = concat!("ghapp ", env!("CARGO_PKG_VERSION"));
 /// How far a paragraph is indented.
 const INDENT: &str = "    ";
-/// How far an explanation is indented, and what is shown as it is.
+/// How far an explanation is indented, and a text that is shown as it is.
 const DEEP: &str = "        ";
 /// How wide a text is.
 const WIDTH: usize = 78;
 
-/// What every page of a section is called at its head.
+/// The heading of every page of a section.
 pub(super) fn volume(section: &str) -> &'static str {
     match section {
         "5" => "File Formats",
@@ -29,17 +29,17 @@ pub(super) fn volume(section: &str) -> &'static str {
 
 /// A page.
 pub(crate) struct Page {
-    /// What it is called, such as `ghapp-config`.
+    /// Its name, such as `ghapp-config`.
     pub(super) name: String,
     /// The part of the manual that it is in, such as `5`.
     pub(super) section: String,
-    /// What it is about, in a few words.
+    /// Its subject, in a few words.
     pub(crate) about: String,
     body: String,
 }
 
 impl Page {
-    /// Reads a page. `made` gives what stands for `@NAME`.
+    /// Reads a page. `made` gives the text for `@NAME`.
     pub(super) fn read(text: &str, made: impl Fn(&str) -> String) -> Self {
         let (title, rest) = text.split_once("\n\n").expect("a page has a title");
         let (head, about) = title.split_once(" - ").expect("a title says what the page is about");
@@ -82,7 +82,7 @@ impl Page {
 
 /// Turns a text in the form of pages into roff.
 pub(super) fn write_body(roff: &mut Roff, body: &str) {
-    // Right behind a heading or an example there is room enough.
+    // A paragraph right behind a heading needs no space above it.
     let mut fresh = false;
     for block in body.split("\n\n").map(|block| block.trim_matches('\n')).filter(|block| !block.trim().is_empty()) {
         let mut lines: Vec<_> = block.lines().collect();

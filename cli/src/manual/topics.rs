@@ -1,11 +1,11 @@
-//! The pages that are no commands, and what in them is made from tables.
+//! The pages that are not about a command of `ghapp`, and the parts of them that are made from tables.
 
 use ghapp_agent::config::{KEYS, Key};
 use ghapp_protocol::error::{ErrorCode, GitNext};
 
 use super::page::{Page, entry};
 
-/// What `ghapp help` can be asked for besides commands, and its page.
+/// The topics of `ghapp help` besides commands, and their pages.
 pub(crate) const TOPICS: &[(&str, &str)] = &[
     ("config", include_str!("../../man/config.txt")),
     ("environment", include_str!("../../man/environment.txt")),
@@ -29,7 +29,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
     TOPICS.iter().map(|(_, text)| text).chain(PROGRAMS).map(|text| Page::read(text, made))
 }
 
-/// What stands for `@NAME` in a page.
+/// The text for `@NAME` in a page.
 fn made(name: &str) -> String {
     match name {
         "errors" => ErrorCode::ALL.iter().map(|code| error(*code)).collect::<Vec<_>>().join("\n\n"),

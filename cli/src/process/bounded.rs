@@ -1,4 +1,4 @@
-//! Another program, run with bounds: how long it may take, and how much of what it says is read.
+//! Runs another program with bounds: how long it may take, and how much of its output is read.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// Most that is read of each of its streams. A git configuration with thousands of credential sections is below it.
 const MAX_STREAM: u64 = 1024 * 1024;
 
-/// What a program said.
+/// A program's exit status and output.
 pub(crate) struct Answer {
     pub(crate) status: ExitStatus,
     /// Wiped when dropped: what git says may be a password.
@@ -29,12 +29,12 @@ pub(crate) enum Trouble {
     /// It cannot be run.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// It took too long, and has been ended.
+    /// It took too long and was killed.
     #[error("it did not answer within {} s", .0.as_secs())]
     TooSlow(Duration),
 }
 
-/// Runs a program to its end, with `input` to read.
+/// Runs a program until it exits, with `input` as its standard input.
 pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Answer, Trouble> {
     // Its arguments may be addresses with a password in them.
     trace::event(|| format!("running {}", command.get_program().to_string_lossy()));
@@ -48,11 +48,11 @@ pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Resul
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     if let Some(mut stdin) = child.stdin.take() {
         let input = input.to_vec();
-        // A program that does not read must not hold us up; one that has read enough says so by its answer.
+        // A program that does not read its input must not block this one, nor is it an error: its answer counts.
         std::thread::spawn(move || drop(stdin.write_all(&input)));
     }
     if let (Some(stdout), Some(mut stderr)) = (wait(&stdout, deadline), wait(&stderr, deadline)) {
-        // It has closed both streams: it is at its end.
+        // It has closed both streams, so it is about to exit.
         return Ok(Answer { status: child.wait()?, stdout, stderr: std::mem::take(&mut *stderr) });
     }
     end(child);
@@ -60,12 +60,12 @@ pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Resul
 }
 
 fn end(mut child: Child) {
-    // It may end at this very moment; either way it is gone afterwards.
+    // It may exit at this very moment; either way it is gone afterwards.
     drop(child.kill());
     drop(child.wait());
 }
 
-/// Reads a stream on a thread of its own: a program must not stand still because nobody reads the other one.
+/// Reads a stream on a thread of its own: a program must not block on one stream while the other is read.
 fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Becomes the command of another, so that signals, job control and the exit code are that command's own.
+//! Replaces this process with a command, so that signals, job control and the exit code are the command's own.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -15,21 +15,21 @@ const CANNOT_RUN: u8 = 126;
 /// Exit code when there is no such command, as shells have it.
 const NOT_FOUND: u8 = 127;
 
-/// Returns only when the command cannot be run, which is said, or where a process cannot be replaced.
+/// Returns only when the command cannot be run, which it reports, or where a process cannot be replaced.
 pub(crate) fn run(output: &Output, command: Command) -> ExitCode {
     let program = command.get_program().to_owned();
     hardening::release_command();
     replace_process(command).unwrap_or_else(|error| cannot_run(output, &program, &error))
 }
 
-/// Becomes another program.
+/// Replaces this process with another program.
 #[cfg(unix)]
 pub(crate) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     Err(command.exec())
 }
 
-/// Runs another program in our place: Windows cannot replace a process.
+/// Runs another program and waits for it: Windows cannot replace a process.
 #[cfg(not(unix))]
 pub(crate) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
     let status = command.status()?;
@@ -37,7 +37,7 @@ pub(crate) fn replace_process(mut command: Command) -> io::Result<ExitCode> {
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
-/// Says why a command cannot be run, as the shell's exit code does.
+/// Reports why a command cannot be run, and returns the exit code that a shell would give.
 pub(crate) fn cannot_run(output: &Output, program: &OsStr, error: &io::Error) -> ExitCode {
     let cause = format!("cannot run {}: {error}", program.display());
     output.failure(&CliError::new(ErrorCode::File, cause));

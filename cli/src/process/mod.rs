@@ -1,4 +1,4 @@
-//! Other programs: found, run within a time, or run in place of this one.
+//! Other programs: where they are, how to run them with a time limit, or in place of this one.
 
 pub(crate) mod bounded;
 pub(crate) mod in_place;

@@ -1,4 +1,4 @@
-//! Which version a program says it is of.
+//! The version that a program prints.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use crate::process::bounded::{self, Trouble};
 
-/// How long a program may take to say its version.
+/// How long a program may take to print its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// A directory that is in no repository.
 const ROOT: &str = if cfg!(windows) { r"C:\" } else { "/" };
 /// A configuration file without anything in it.
 const NO_FILE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
-/// The last word of what a program says about its version, up to a bracket: `git version 2.39.5 (Apple Git-154)`.
+/// The last word that a program prints as its version, up to a bracket: `git version 2.39.5 (Apple Git-154)`.
 pub(crate) fn version_of(program: &Path) -> Result<String, Trouble> {
     let mut command = Command::new(program);
-    // git reads its configuration even for this, and says nothing else when there is a mistake in it.
+    // git reads its configuration even for this, and a mistake in it would be all that git prints.
     command.arg("--version").current_dir(ROOT).env("GIT_CONFIG_GLOBAL", NO_FILE).env("GIT_CONFIG_NOSYSTEM", "1");
     let answer = bounded::run(&mut command, b"", VERSION_TIMEOUT)?;
     let text = String::from_utf8_lossy(&answer.stdout);

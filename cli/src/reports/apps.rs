@@ -1,4 +1,4 @@
-//! `ghapp apps` and `ghapp installations`: what is configured, and where it is installed.
+//! `ghapp apps` and `ghapp installations`: the configured Apps, and where they are installed.
 
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::pasted::first_login;
@@ -28,7 +28,7 @@ pub(crate) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), Cli
     let apps = match running {
         Some(status) => {
             session.agent.check_config(&status)?;
-            // Nothing is known about the Apps then; "none" would be a lie.
+            // The Apps are unknown then; "none" would be a lie.
             if let Some(error) = status.config_error {
                 return Err(CliError::new(ErrorCode::Config, error).hint("mend the file, then run: ghapp agent reload"));
             }
@@ -36,7 +36,7 @@ pub(crate) fn list(session: &Session<'_>, arguments: &Listing) -> Result<(), Cli
         }
         None => selected(session, configured(session)?)?,
     };
-    // What GitHub says now is what the agent goes by from now on: widened grants are picked up this way.
+    // The agent goes by GitHub's new answer from now on, which is how it learns of widened grants.
     let seen: Vec<_> = if arguments.refresh {
         apps.iter().map(|app| installations(session, &app.name, true).map(Some)).collect::<Result<_, _>>()?
     } else {

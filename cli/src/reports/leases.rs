@@ -1,4 +1,4 @@
-//! `ghapp leases`: lists live tokens, never the tokens themselves.
+//! `ghapp leases`: lists active tokens, without their values.
 
 use ghapp_agent::clock::{Clock, SystemClock};
 use ghapp_protocol::message::{Call, LeaseStatus, Reply};

@@ -13,14 +13,14 @@ use crate::terminal::json::SCHEMA;
 use crate::terminal::output::printable;
 use crate::terminal::wording;
 
-/// Columns of fixed width, since nobody knows what follows: their headings and their widths.
+/// Columns of fixed width, since later entries are not known yet: their headings and their widths.
 const COLUMNS: [(&str, usize); 6] = [("TIME", 20), ("CALL", 6), ("OUTCOME", 10), ("APP", 12), ("LEASE", 5), ("", 0)];
 
 pub(crate) fn run(session: &Session<'_>, arguments: &Logs) -> Result<(), CliError> {
     let path = audit_file()?;
     let since = arguments.since.as_deref().map(|text| since(text, SystemClock.now().wall)).transpose()?;
     let cannot_read = |error| CliError::file("read", &path, error);
-    // Before the first look: a change in between must not be missed.
+    // Before the first read: a change in between must not be missed.
     let mut changes = if arguments.follow { Some(Changes::of(&path).map_err(cannot_read)?) } else { None };
     let mut reading = Reading::new(path.clone());
     if !arguments.form.json {
@@ -41,7 +41,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &Logs) -> Result<(), CliErro
 }
 
 fn show(session: &Session<'_>, arguments: &Logs, since: Option<Timestamp>, line: &str) -> Result<(), CliError> {
-    // Half a line of an agent that was killed while it wrote; the next one is whole again.
+    // Half a line, from an agent that was killed while it wrote; the next line is whole again.
     let Ok(record) = serde_json::from_str::<Map<String, Value>>(line) else {
         session.output.detail("a line of the log is not whole");
         return Ok(());
@@ -55,7 +55,7 @@ fn show(session: &Session<'_>, arguments: &Logs, since: Option<Timestamp>, line:
         return Ok(());
     }
     if arguments.form.json {
-        // The line as it was written, in its order, with the version of the shapes before it.
+        // The line as the agent wrote it, in its order, with the version of the shapes in front.
         let rest = line.trim_start().strip_prefix('{').unwrap_or_default();
         let comma = if record.is_empty() { "" } else { "," };
         return session.output.data(&format!("{{\"schema\":{SCHEMA}{comma}{rest}\n"));
@@ -63,7 +63,7 @@ fn show(session: &Session<'_>, arguments: &Logs, since: Option<Timestamp>, line:
     session.output.line(&columns(&row(&record)))
 }
 
-/// What a person wants to know of a decision.
+/// The line that shows a decision to people.
 fn row(record: &Map<String, Value>) -> [String; COLUMNS.len()] {
     let text = |key: &str| record.get(key).and_then(Value::as_str);
     let or_dash = |key: &str| text(key).unwrap_or("-").to_owned();

@@ -1,4 +1,4 @@
-//! Commands that tell what there is and what happened, and change nothing.
+//! Commands that show what is there and what happened, and change nothing.
 
 pub(crate) mod apps;
 pub(crate) mod leases;

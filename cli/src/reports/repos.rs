@@ -1,4 +1,4 @@
-//! `ghapp repos`: the repositories that Apps reach, installation by installation.
+//! `ghapp repos`: lists the repositories that Apps reach, installation by installation.
 
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, Call, InstallationStatus, Reply, RepositoriesCall, RepositoryStatus};
@@ -30,7 +30,7 @@ struct RepositoryOutput<'a> {
     archived: bool,
 }
 
-/// A repository, and who reaches it.
+/// A repository, and the App and installation that reach it.
 struct Reached {
     app: String,
     host: String,
@@ -57,14 +57,14 @@ pub(crate) fn list(session: &Session<'_>, arguments: &Repos) -> Result<(), CliEr
         key(one).cmp(&key(other))
     });
     match failure {
-        // "None" would be a lie.
+        // An empty list would say "none", which would be a lie.
         Some(error) if all.is_empty() => Err(error),
         failure => print(session, arguments, &all).and(failure.map_or(Ok(()), Err)),
     }
 }
 
-/// Adds what an App reaches. One account that refuses (an IP allow list, a suspension) hides what the others have no more than it
-/// has to: the first failure is told in the end.
+/// Adds the repositories that an App reaches. An account that refuses (an IP allow list, a suspension) does not hide those of the
+/// others: the first failure is returned at the end.
 fn gather(session: &Session<'_>, app: &AppStatus, refresh: bool, all: &mut Vec<Reached>) -> Result<(), CliError> {
     let mut outcome = Ok(());
     for InstallationStatus { id, account, suspended, .. } in installations(session, app, refresh)? {
@@ -123,7 +123,7 @@ fn installations(session: &Session<'_>, app: &AppStatus, refresh: bool) -> Resul
     if seen.is_empty() && !refresh { known_apps::installations(session, &app.name, true) } else { Ok(seen) }
 }
 
-/// What an installation reaches.
+/// The repositories that an installation reaches.
 fn repositories(
     session: &Session<'_>,
     app: &str,
@@ -134,7 +134,7 @@ fn repositories(
         let call = Call::Repositories(RepositoriesCall {
             app: app.to_owned(),
             installation,
-            // GitHub is asked once; the further pages are those of what it said then.
+            // Only the first page asks GitHub; further pages are from the same answer.
             refresh: refresh && after.is_none(),
             after,
         });

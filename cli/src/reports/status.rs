@@ -1,4 +1,4 @@
-//! `ghapp status`: the agent, the key store, git's configuration and the Apps, without starting or changing anything.
+//! `ghapp status`: shows the agent, the key store, git's configuration and the Apps, without starting or changing anything.
 
 use std::process::ExitCode;
 
@@ -154,7 +154,7 @@ fn print(
     output.table(&["APP", "HOST", "KEY", "STATE", "INSTALLATIONS"], &rows)
 }
 
-/// What git asks us for, one line per file.
+/// The hosts and owners that git asks our helper for, one line per file.
 fn asked_about() -> Vec<String> {
     let sections = match git_config::effective_sections(credential_section::is_ours) {
         Ok(sections) => sections,

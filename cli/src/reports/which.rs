@@ -15,7 +15,7 @@ use crate::terminal::json::SCHEMA;
 use crate::terminal::wording;
 use crate::tokens::repository_argument::Target;
 
-/// What a person would run again with another remote.
+/// The command that a hint repeats with another remote.
 const COMMAND: &str = "ghapp which";
 
 /// What is not known is `null`, so that the keys are always there.
@@ -64,7 +64,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &Which) -> Result<(), CliErr
     let remote = remote.expect("a host and a repository make a URL");
     let chain = match git_config::credential_entries() {
         Ok(entries) => Some(Chain::of(&remote, &entries)),
-        // The rest of the way is worth showing without git.
+        // The rest of the route is worth showing without git's part.
         Err(error) => {
             session.output.warning(&error.message);
             None
@@ -133,11 +133,11 @@ fn print(session: &Session<'_>, route: &Route, chain: Option<&Chain>) -> Result<
     if !route.lowered.is_empty() {
         line("lowered", &format!("{}, to what the installation grants", route.lowered.join(", ")))?;
     }
-    // Why not is said once, on stderr, with what can be done about it.
+    // The reason for a "no" is said once, on stderr, with its hint.
     line("covered", &if route.covered { format!("yes: {}", route.reason) } else { "no".to_owned() })
 }
 
-/// Says what on git's side keeps a covered remote from its token.
+/// Says what in git's configuration keeps a covered remote from its token.
 fn advise(session: &Session<'_>, route: &Route, remote: &Remote, chain: &Chain) {
     let output = session.output;
     let host = &route.host;

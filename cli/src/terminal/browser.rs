@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use ghapp_protocol::pasted::shell_word;
 
-/// Opens a page. False when there is no browser to open it with; whether one shows it, nobody can tell.
+/// Opens a page. False when there is no browser to open it with; true does not prove that a browser shows it.
 pub(crate) fn open(url: &str) -> bool {
     let chosen = std::env::var("BROWSER").ok().filter(|value| !value.trim().is_empty());
     let commands = match &chosen {
@@ -27,7 +27,7 @@ fn words(command: &str, url: &str) -> Vec<String> {
 fn desktop_command(url: &str) -> Option<Vec<String>> {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let program: &[&str] = if cfg!(target_os = "macos") {
-        // Somebody who came by ssh does not see what opens here.
+        // A user who came by ssh does not see what opens here.
         if set("SSH_CONNECTION") { &[] } else { &["open"] }
     } else if cfg!(windows) {
         &["rundll32", "url.dll,FileProtocolHandler"]
@@ -43,14 +43,14 @@ fn desktop_command(url: &str) -> Option<Vec<String>> {
 fn start(words: &[String]) -> bool {
     let Some((program, arguments)) = words.split_first() else { return false };
     let mut command = Command::new(program);
-    // It is no part of this command's talk, and Ctrl-C here is not meant for it.
+    // What the browser prints is not for this command's user, and Ctrl-C here is not meant for the browser.
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().is_ok()
 }
 
-/// The command that brings a local port of this machine to the one that the person sits at; nothing when that is this one.
+/// The command that forwards a port of this machine to the one where the user sits; `None` when that is this machine.
 pub(crate) fn tunnel(port: u16) -> Option<String> {
     let connection = std::env::var("SSH_CONNECTION").ok()?;
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();

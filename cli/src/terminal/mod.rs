@@ -1,4 +1,4 @@
-//! The way to the person: what is printed, asked and shown in a browser, in words and as JSON.
+//! All that reaches the user: what is printed, asked and shown in a browser, in words and as JSON.
 
 pub(crate) mod browser;
 pub(crate) mod json;

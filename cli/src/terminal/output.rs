@@ -1,4 +1,4 @@
-//! The two streams: stdout carries what was asked for, stderr carries talk. The only place that writes to either.
+//! The two streams: stdout carries what was asked for, stderr carries everything else. The only place that writes to either.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
@@ -48,7 +48,7 @@ impl Paint {
     }
 }
 
-/// How something is, as a sign in front of a line.
+/// A state, as a sign in front of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mark {
     Good,
@@ -58,7 +58,7 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// The sign, or a word as wide as the others where there may be no such letter.
+    /// The sign, or a word of the same width where the terminal may not have such a letter.
     fn sign(self, unicode: bool) -> &'static str {
         match (self, unicode) {
             (Self::Good, true) => "✓",
@@ -100,10 +100,10 @@ pub(crate) struct Output {
     volume: Volume,
     paint_stdout: bool,
     paint_stderr: bool,
-    /// Whether letters beyond ASCII arrive.
+    /// Whether the terminal shows letters beyond ASCII.
     unicode: bool,
     stage: Stage,
-    /// Whether stdout was closed by whoever read it.
+    /// Whether the reader has closed stdout.
     unread: AtomicBool,
 }
 
@@ -154,7 +154,7 @@ impl Output {
         }
     }
 
-    /// Whether something was written that nobody was left to read: a command that goes on by itself ends then.
+    /// Whether stdout has lost its reader: a command that follows something exits then.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
@@ -171,7 +171,7 @@ impl Output {
         self.data(&format!("{sign} {}\n", printable(text).trim_end()))
     }
 
-    /// Writes what can be done about the line before: a line of its own, to be pasted.
+    /// Writes how to fix what the line before says: a line of its own, to be pasted.
     pub(crate) fn advice(&self, text: &str) -> Result<(), CliError> {
         let text = printable(text);
         let text = if self.paint_stdout { painted(Paint::Hint, &text) } else { text };
@@ -200,7 +200,7 @@ impl Output {
         self.data(&lines.join("\n"))
     }
 
-    /// Says what a command did: the result of a command that changes something.
+    /// Says what a command did, if it changes something.
     pub(crate) fn report(&self, text: &str) -> Result<(), CliError> {
         if self.volume >= Volume::Normal { self.line(text) } else { Ok(()) }
     }
@@ -219,12 +219,12 @@ impl Output {
         }
     }
 
-    /// Shows a person that something is awaited, until that is dropped. Nothing else should be said meanwhile.
+    /// Shows a person that the command waits, until the returned value is dropped. Nothing else should be written meanwhile.
     pub(crate) fn waiting(&self, text: &str) -> Waiting<'_> {
         self.stage.show(text)
     }
 
-    /// Says on stderr what only a person who looks for a cause wants to know.
+    /// Says on stderr what helps to find a cause, with `--verbose` only.
     pub(crate) fn detail(&self, text: &str) {
         if self.volume >= Volume::Verbose {
             self.say(&format!("ghapp: {}", printable(text)));
@@ -236,7 +236,7 @@ impl Output {
         self.say(&format!("ghapp: warning: {}", printable(text)));
     }
 
-    /// Says on stderr why a command ends.
+    /// Says on stderr why a command fails.
     pub(crate) fn failure(&self, error: &CliError) {
         let paint = |paint, text: &str| {
             if self.paint_stderr { painted(paint, text) } else { text.to_owned() }
@@ -256,7 +256,7 @@ impl Output {
         }
     }
 
-    /// Writes one line to stderr. Nobody may be left to read it: that is no reason to panic or to fail.
+    /// Writes one line to stderr. The reader may be gone, which is not a reason to panic or to fail.
     fn say(&self, line: &str) {
         drop(self.stderr.lock().write_all(format!("{line}\n").as_bytes()));
     }

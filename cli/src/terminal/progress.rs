@@ -1,4 +1,4 @@
-//! A sign of life on the terminal while an answer is awaited. Owns the indicatif crate.
+//! A sign of life on the terminal while a command waits for an answer. Owns the indicatif crate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How long somebody waits before they wonder. What is faster shows nothing.
+/// How long a wait may last before it needs a sign of life. A shorter one shows nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How long one picture stands.
+/// How long each picture is shown.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The place for a sign, where there is one at a time.
+/// The place for a sign. It shows one at a time.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// Whether anybody would see it.
+    /// Whether stderr is a terminal that can show it.
     visible: bool,
     taken: AtomicBool,
 }
 
-/// Something is awaited until this is dropped. Nothing else may be written to the terminal meanwhile.
+/// A wait, until this is dropped. Nothing else may be written to the terminal meanwhile.
 pub(crate) struct Waiting<'a> {
-    /// Nothing when nothing is shown.
+    /// `None` when nothing is shown.
     shown: Option<Shown<'a>>,
 }
 
@@ -34,12 +34,12 @@ struct Shown<'a> {
 }
 
 impl Stage {
-    /// A place that is seen or not.
+    /// A place that shows signs, or does not.
     pub(crate) fn new(visible: bool) -> Self {
         Self { visible, taken: AtomicBool::new(false) }
     }
 
-    /// Shows a text with a turning sign beside it, once it takes long; unless something is shown already.
+    /// Shows a text with a turning sign beside it after a while, unless something is shown already.
     pub(crate) fn show(&self, text: &str) -> Waiting<'_> {
         if !self.visible || self.taken.swap(true, Ordering::Relaxed) {
             return Waiting { shown: None };
@@ -78,7 +78,7 @@ impl Drop for Waiting<'_> {
         let Some(mut shown) = self.shown.take() else { return };
         drop(shown.end.take());
         if let Some(thread) = shown.thread.take() {
-            // It only draws: a panic there has been printed and harms nobody.
+            // The thread only draws: a panic there has been printed and does no harm.
             drop(thread.join());
         }
         shown.stage.taken.store(false, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Questions to the person at the terminal. Owns the dialoguer crate.
 //!
 //! Every question is one line with an answer that is typed: nothing is drawn with hidden cursors, so Ctrl-C leaves the terminal as it
-//! was, and what reads screens aloud can follow.
+//! was, and a screen reader can follow.
 
 use std::fmt::Display;
 

@@ -12,7 +12,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// Tokens that should be dead and are not.
+/// Tokens that should have been revoked and are still alive.
 pub(crate) fn left_alive(number: usize) -> String {
     format!("{} could not be revoked at GitHub and will expire within the hour", count(number, "lease"))
 }
@@ -35,7 +35,7 @@ pub(crate) fn stored(app: &str, store: &str, status: Option<&Status>) -> String 
     format!("Stored     {app} {place}")
 }
 
-/// A key in whose place another one signs.
+/// A key that does not sign, because another one signs instead.
 pub(crate) fn refused_key(app: &str, fingerprint: &str) -> String {
     format!(
         "GitHub refuses the key {fingerprint} of {app}, and another one signs; if it was deleted there, run: \
@@ -43,7 +43,7 @@ pub(crate) fn refused_key(app: &str, fingerprint: &str) -> String {
     )
 }
 
-/// A key that has gone from its store, in whose place another one signs.
+/// A key that is gone from its store, so that another one signs instead.
 pub(crate) fn missing_key(app: &str, fingerprint: &str) -> String {
     format!(
         "the key {fingerprint} of {app} is not in its store, and another one signs; unless you add it again, run: \
@@ -77,7 +77,7 @@ pub(crate) fn reach(account: &str, repositories: Option<&[RepositoryName]>) -> S
     text
 }
 
-/// How long until then, in its largest unit.
+/// The time that is left, in its largest unit.
 pub(crate) fn time_left(now: i64, then: i64) -> String {
     match then.saturating_sub(now) {
         left if left <= 0 => "expired".to_owned(),

@@ -1,6 +1,6 @@
 //! `ghapp exec -- CMD`: runs a command with tokens in its environment.
 //!
-//! A token is never an argument: other users see those. This process becomes the command, which is all that knows the token.
+//! A token is never an argument, since other users can see arguments. This process becomes the command, so no other has the token.
 
 use std::process::{Command, ExitCode};
 
@@ -15,7 +15,7 @@ use crate::tokens::renewal::{FILE_VARIABLE, Renewal};
 use crate::tokens::repository_argument::Target;
 use crate::tokens::token::{self, Scope};
 
-/// Exit code when there is no token, so that the command does not run: none that shells or usual programs end with.
+/// Exit code when there is no token, so that the command does not run: shells and usual programs do not exit with it.
 pub(crate) const NOT_RUN: u8 = 111;
 
 /// Where `gh`, and most that works with GitHub, looks for a token.
@@ -26,21 +26,21 @@ const ENTERPRISE_VARIABLE: &str = "GH_ENTERPRISE_TOKEN";
 const HOST_VARIABLE: &str = "GH_HOST";
 /// The host for which `gh` needs no variable.
 const GITHUB: &str = "github.com";
-/// What a command would act with as somebody else if it inherited it.
+/// Variables that would make the command act with another identity if it inherited them.
 const CONTRADICTING: &[&str] = &[TOKEN_VARIABLE, "GITHUB_TOKEN", ENTERPRISE_VARIABLE, "GITHUB_ENTERPRISE_TOKEN"];
 
-/// As whom git commits, name and address in turn; before its configuration (git(1), "Git Commits").
+/// The variables with the name and address that git commits with. They count more than its configuration (git(1), "Git Commits").
 const IDENTITY_VARIABLES: [&str; 4] =
     ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"];
 
-/// What a person runs again with a repository.
+/// The command that a hint repeats with a repository.
 const SAY_WHICH: &str = "ghapp exec";
 
 pub(crate) fn run(session: &Session<'_>, arguments: &Exec) -> Result<ExitCode, CliError> {
     let (program, rest) =
         arguments.command.split_first().ok_or_else(|| CliError::usage("there is no command to run"))?;
     let scope = Scope::parse(&arguments.scope)?;
-    // All is understood before anything is minted.
+    // The whole command line is read before anything is minted.
     let wanted = wanted(arguments)?;
     let mut command = Command::new(program);
     command.args(rest);
@@ -60,7 +60,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &Exec) -> Result<ExitCode, C
             } else {
                 command.env(HOST_VARIABLE, host.as_str());
             }
-            // Who named that variable as well decides what is in it.
+            // A user who named that variable with -e decides what is in it.
             if is_server(&host) && !wanted.iter().any(|(name, _)| *name == ENTERPRISE_VARIABLE) {
                 command.env(ENTERPRISE_VARIABLE, token);
             }
@@ -85,7 +85,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &Exec) -> Result<ExitCode, C
     Ok(renewal.run(session.output, command))
 }
 
-/// Which variable is to hold a token for which repository.
+/// The variables, each with the repository that its token is for.
 fn wanted(arguments: &Exec) -> Result<Vec<(&str, Target)>, CliError> {
     let default = || Target::of(arguments.target.as_deref(), SAY_WHICH);
     if arguments.variables.is_empty() {
@@ -110,7 +110,7 @@ fn wanted(arguments: &Exec) -> Result<Vec<(&str, Target)>, CliError> {
     Ok(wanted)
 }
 
-/// Reads the name of a variable, as shells have them. It is not repeated: it may be what somebody took for a value.
+/// Reads the name of a variable, by the rules of shells. The name is not repeated: it may be a token, given by mistake.
 fn variable(name: &str) -> Result<&str, CliError> {
     let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     if begins_well && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') {

@@ -1,4 +1,4 @@
-//! Which repository somebody means: `OWNER/REPO`, a remote's URL, or the origin of the current directory.
+//! The repository that a command is about: `OWNER/REPO`, a remote's URL, or the origin of the current directory.
 
 use ghapp_protocol::pasted::shell_word;
 use ghapp_protocol::remote::{FullName, Host};
@@ -6,7 +6,7 @@ use ghapp_protocol::remote::{FullName, Host};
 use crate::failure::CliError;
 use crate::git::git_config;
 
-/// A repository, with its host when that was said.
+/// A repository, with its host if that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) host: Option<Host>,
@@ -18,14 +18,14 @@ pub(crate) struct Target {
 enum TargetError {
     /// `http://`: a token would travel unencrypted.
     PlainHttp(Option<Target>),
-    /// An ssh remote. What the same repository is called over HTTPS, when that can be said.
+    /// An ssh remote, with the HTTPS URL of the same repository, if that is known.
     Ssh(Option<Target>),
     /// Anything else.
     Form(&'static str),
 }
 
 impl Target {
-    /// Reads an argument, or asks git for the origin when there is none. `command` is what a person would run again.
+    /// Reads an argument, or asks git for the origin when there is none. `command` is the command that a hint repeats.
     pub(crate) fn of(argument: Option<&str>, command: &str) -> Result<Self, CliError> {
         match argument {
             Some(text) => Self::of_argument(text, command),
@@ -48,8 +48,8 @@ impl Target {
         }
     }
 
-    /// Reads the URL of a remote: the repository that it means, whether or not helpers are asked about such a URL, and what is
-    /// wrong with it if they are not. `command` is what takes the URL that would do.
+    /// Reads the URL of a remote. Returns its repository, even if git does not ask helpers about such a URL, and then also what is
+    /// wrong with the URL. `command` is the command that takes a better URL.
     pub(crate) fn of_remote(url: &str, what: &str, command: &str) -> (Option<Self>, Option<CliError>) {
         match parse(url) {
             Ok(target) => (Some(target), None),
@@ -91,7 +91,7 @@ fn parse(text: &str) -> Result<Target, TargetError> {
     }
 }
 
-/// Reads `[USER@]HOST/OWNER/REPO`. The user is dropped: the agent decides as whom git comes.
+/// Reads `[USER@]HOST/OWNER/REPO`. The user is dropped: the agent decides which identity git gets.
 fn location(text: &str) -> Option<Target> {
     let (authority, path) = text.split_once('/')?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -103,7 +103,7 @@ fn without_port(target: Target) -> Target {
     Target { host: target.host.and_then(|host| Host::parse(host.name()).ok()), ..target }
 }
 
-/// `command` is what takes the URL that would do.
+/// `command` is the command that takes a better URL.
 fn describe(error: TargetError, what: &str, command: &str) -> CliError {
     let (message, secure) = match error {
         TargetError::PlainHttp(target) => (format!("{what} is an http URL: a token is never sent unencrypted"), target),

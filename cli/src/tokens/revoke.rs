@@ -28,7 +28,7 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Revoke) -> Resul
     let leases = arguments.leases.iter().enumerate();
     let leases = leases.map(|(index, text)| {
         text.parse::<LeaseId>().map_err(|why| {
-            // Not repeated: it may be a token that somebody wants dead.
+            // The value is not repeated: it may be a token that the user wants to revoke.
             CliError::usage(format!("argument {} is not a lease id: {why}", index + 1)).hint("run: ghapp leases")
         })
     });
@@ -50,9 +50,9 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Revoke) -> Resul
     conclude(unknown, failed)
 }
 
-/// Whether all that was asked for has been done.
+/// Fails unless all tokens have been revoked.
 fn conclude(unknown: &[LeaseId], failed: &[(LeaseId, WireError)]) -> Result<(), CliError> {
-    // They mostly fail for one and the same reason.
+    // Usually all of them fail for the same reason.
     if let Some((_, error)) = failed.first() {
         return Err(CliError::new(error.code, format!("could not revoke {}", wording::count(failed.len(), "lease")))
             .hint("they die within the hour; their App's page at GitHub can suspend it at once"));

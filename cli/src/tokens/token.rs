@@ -26,14 +26,14 @@ struct TokenOutput<'a> {
 }
 
 pub(crate) fn run(session: &Session<'_>, arguments: &Token) -> Result<(), CliError> {
-    // Before anything is minted.
+    // The refusal comes before anything is minted.
     guard_terminal(session.output.is_terminal(), arguments.show)?;
     let scope = Scope::parse(&arguments.scope)?;
     let target = Target::of(arguments.target.as_deref(), "ghapp token")?;
     print(session, arguments, &ask(session, &scope, &target)?)
 }
 
-/// What a token is to be good for, as the agent understands it.
+/// What a token may be used for, in the form that the agent takes.
 pub(crate) struct Scope {
     permissions: BTreeMap<String, String>,
     repositories: Vec<RepositoryName>,
@@ -83,7 +83,7 @@ fn no_app(Target { host, full_name }: &Target) -> CliError {
 
 fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result<(), CliError> {
     let TokenReply { lease: Lease { token, expires_at, .. }, id, permissions, repositories, app: _ } = reply;
-    // stdout is what the token was asked for.
+    // The token itself goes to stdout.
     let token = token.expose();
     if arguments.form.json {
         return session.output.json(&TokenOutput {
@@ -99,7 +99,7 @@ fn print(session: &Session<'_>, arguments: &Token, reply: &TokenReply) -> Result
     session.output.data(&Zeroizing::new(format!("{prefix}{token}\n")))
 }
 
-/// A terminal remembers what it showed, and somebody may be looking.
+/// Refuses a terminal: it keeps what it showed, and another person may be looking.
 fn guard_terminal(terminal: bool, show: bool) -> Result<(), CliError> {
     if terminal && !show {
         return Err(CliError::new(ErrorCode::TokenOnTerminal, "the token would be shown on your terminal")

@@ -188,7 +188,7 @@ fn changes_at_the_same_time_are_all_there_in_the_end() {
             for (key, value) in values {
                 let home = &home;
                 scope.spawn(move || {
-                    // Whoever loses three times in a row says so, and may try again.
+                    // A command that loses three times in a row says so, and can be run again.
                     let tried = || home.run(&["config", "set", key, value]);
                     eventually(&format!("{key} is set"), || Some(tried()).filter(|set| set.code != 1));
                 });

@@ -1,4 +1,4 @@
-//! `ghapp doctor`: the very lines that people see and paste.
+//! `ghapp doctor`: exactly the lines that people see and paste.
 
 use std::process::Command;
 
@@ -60,7 +60,7 @@ fn granted() -> Value {
     installations(&[one], false)
 }
 
-/// Runs the doctor with nothing of the machine in `PATH`, and calls the home directory HOME.
+/// Runs the doctor with nothing of the machine in `PATH`, and replaces the path of the home directory by HOME.
 fn doctor(home: &Home, locale: &str, arguments: &[&str]) -> Ended {
     let mut command = home.command(&home.path("bin/ghapp"));
     command.arg("doctor").args(arguments).env("PATH", home.path("bin")).env("LC_ALL", locale);

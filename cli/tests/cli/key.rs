@@ -1,4 +1,4 @@
-//! `ghapp key`: what is asked for, what is printed, and what is refused before anybody is asked.
+//! `ghapp key`: what it asks for, what it prints, and what it refuses before it asks.
 
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn a_passphrase_goes_along_when_the_app_has_encrypted_files() {
     let silent = home.run(&["key", "add", "--pem", "new.pem", "--no-input"]);
     assert_eq!(silent.code, 2, "{silent:?}");
     assert!(silent.stderr.contains("--passphrase-file FILE"), "{silent:?}");
-    // Nothing has a passphrase in a keyring.
+    // A key in a keyring has no passphrase.
     assert_eq!(home.run_with_stdin(&arguments, b"correct horse\n").code, 2);
     let asked = agent.asked();
     assert_eq!((&asked[1]["passphrase"], &asked[1]["signs"]), (&json!("correct horse"), &json!(false)));

@@ -10,12 +10,12 @@ use ghapp_protocol::frame;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A home directory and nothing else of the person who runs the tests.
+/// A home directory for one test, with nothing of the user who runs it.
 pub(crate) struct Home {
     directory: TempDir,
 }
 
-/// How a program ended and what it said.
+/// A program's exit code and output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -83,12 +83,12 @@ impl Home {
         let mut command = self.ghapp(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // It may refuse its arguments, and be gone before it has read anything.
+        // The program may refuse its arguments, and exit before it has read anything.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         child.wait_with_output().unwrap().into()
     }
 
-    /// What it says on both streams, in the order in which a terminal would show it.
+    /// Its output on both streams, in the order in which a terminal would show it.
     pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let (mut shown, screen) = std::io::pipe().unwrap();
         let mut command = self.ghapp(arguments);
@@ -104,7 +104,7 @@ impl Home {
         command.args(arguments).output().unwrap().into()
     }
 
-    /// Lets git ask its helpers, and nobody else.
+    /// Lets git ask its helpers, but never a person.
     pub(crate) fn credential_fill(&self, attributes: &str) -> Ended {
         let mut command = self.command(Path::new("git"));
         command.args(["credential", "fill"]).env("GIT_TERMINAL_PROMPT", "0");
@@ -173,7 +173,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// What it was asked, once all of its replies have been given.
+    /// The requests that it got, once it has given all of its replies.
     pub(crate) fn asked(self) -> Vec<Value> {
         self.thread.join().unwrap()
     }

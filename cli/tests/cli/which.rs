@@ -173,7 +173,7 @@ fn what_keeps_git_from_asking_ghapp_is_said() {
     agent.asked();
 }
 
-/// git itself is the judge: its helpers write down that they were asked, and whether they were told the path.
+/// git itself is the judge: its helpers write down that git asked them, and whether it told them the path.
 #[test]
 fn the_helpers_are_those_that_git_asks_in_its_order() {
     let home = Home::new();

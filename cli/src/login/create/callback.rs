@@ -1,7 +1,7 @@
 //! The page's door: a tiny HTTP server on 127.0.0.1, open until the browser comes back or the time is up. Owns hyper.
 //!
 //! Everything is bounded: connections at once, time and bytes for each, and the whole. A browser opens connections ahead that it
-//! may never use, so one that says nothing must keep nobody else waiting.
+//! may never use, so a silent connection must not make the others wait.
 
 use std::convert::Infallible;
 use std::io;
@@ -36,7 +36,7 @@ const MAX_REQUEST: usize = 16 * 1024;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
 
-/// A port that is listened to already, so that nobody can take it before the page is announced.
+/// A port with its listener, which is open before the page is announced, so that no other program can take the port.
 pub(super) struct Callback {
     listener: StdListener,
     here: SocketAddr,
@@ -50,7 +50,7 @@ impl Callback {
         Ok(Self { here: listener.local_addr()?, listener })
     }
 
-    /// The address as it stands in a URL.
+    /// The address in the form of a URL's host.
     pub(super) fn address(&self) -> String {
         self.here.to_string()
     }
@@ -75,7 +75,7 @@ impl Callback {
             };
             Ok(outcome)
         })
-        // Dropping the runtime ends whatever connection is left.
+        // Dropping the runtime closes all connections that are left.
     }
 }
 
@@ -90,7 +90,7 @@ async fn accept(listener: &TcpListener, door: &Arc<Door>, outcomes: mpsc::Sender
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         let Ok((stream, visitor)) = listener.accept().await else {
-            // It concerns a visitor who went away, or all files are open; then somebody else has to close one first.
+            // Either the visitor went away, or no more files can be opened; then another one has to be closed first.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -101,7 +101,7 @@ async fn accept(listener: &TcpListener, door: &Arc<Door>, outcomes: mpsc::Sender
         tokio::spawn(async move {
             let outcome = serve(stream, &door).await;
             if let Some(outcome) = outcome {
-                // Nobody waits any more when another visitor was first.
+                // The receiver is gone when another visitor was first.
                 drop(outcomes.send(outcome).await);
             }
             drop(place);
@@ -109,7 +109,7 @@ async fn accept(listener: &TcpListener, door: &Arc<Door>, outcomes: mpsc::Sender
     }
 }
 
-/// Answers one request. The outcome is told when the answer has been written, because the program then goes on and ends.
+/// Answers one request. Returns the outcome only when the answer has been written, because the program then goes on and exits.
 async fn serve(stream: TcpStream, door: &Door) -> Option<Outcome> {
     let outcome = Mutex::new(None);
     let service = service_fn(async |request: Request<Incoming>| {
@@ -122,7 +122,7 @@ async fn serve(stream: TcpStream, door: &Door) -> Option<Outcome> {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(CONNECTION).keep_alive(false);
     http.max_buf_size(MAX_REQUEST).max_headers(MAX_HEADERS);
-    // A visitor who hangs up, talks too much or says nothing is no reason to end.
+    // A visitor that hangs up, sends too much or sends nothing is not a reason to stop serving.
     drop(timeout(CONNECTION, http.serve_connection(TokioIo::new(stream), service)).await);
     outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -131,7 +131,7 @@ impl Door {
     fn answer(&self, request: &Request<Incoming>) -> (Response<Full<Bytes>>, Option<Outcome>) {
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
-        // A target with a host of its own is for proxies; that host would count instead of the header.
+        // A target with a host of its own is for proxies, and that host would count instead of the header.
         let host = host.filter(|_| request.uri().authority().is_none());
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let mut site = self.site.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What GitHub is asked to register: the App's manifest, and the page that it is posted to.
+//! The manifest of the App that GitHub is asked to register, and the page that it is posted to.
 
 use ghapp_agent::model::{Level, Permissions};
 use ghapp_protocol::remote::{Host, Owner};
@@ -17,16 +17,16 @@ const HOMEPAGE: &str = env!("CARGO_PKG_REPOSITORY");
 pub(super) struct Manifest {
     /// Where it will be.
     pub(super) host: Host,
-    /// The organization that will own it; otherwise the person who is signed in.
+    /// The organization that will own it; otherwise the signed-in user will.
     pub(super) organization: Option<Owner>,
-    /// The name to propose. GitHub wants it to be unlike all others, and lets the person change it.
+    /// The name to propose. GitHub wants a unique one, and lets the user change it.
     pub(super) name: String,
     /// What its installations may do at most.
     pub(super) permissions: Permissions,
 }
 
 impl Manifest {
-    /// Reads what the command line says about it.
+    /// Reads the flags of the command line.
     pub(super) fn of(arguments: &arguments::Login) -> Result<Self, CliError> {
         let permissions = match &arguments.permissions {
             Some(text) => {
@@ -84,7 +84,7 @@ fn user() -> String {
     std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default()
 }
 
-/// `acme-git-3f9a`: whose it is and what it is for, and a number because GitHub has each name once.
+/// `acme-git-3f9a`: the owner, the purpose, and a number because GitHub has each name only once.
 fn proposed_name(organization: Option<&Owner>, user: &str, number: u16) -> String {
     let rest = format!("-git-{number:04x}");
     let whose = organization.map_or(user, Owner::as_str);

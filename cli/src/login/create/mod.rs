@@ -1,4 +1,4 @@
-//! `ghapp login --create`: has GitHub register a new App from a manifest, by a page on this machine and the person's browser.
+//! `ghapp login --create`: has GitHub register a new App from a manifest, by a page on this machine and the user's browser.
 //!
 //! `callback` serves the page and waits for the browser to come back from GitHub with a code; the code goes to the agent, which
 //! fetches the App's key with it. The key never comes here. GitHub docs, "Registering a GitHub App from a manifest".
@@ -29,16 +29,16 @@ use callback::Callback;
 use manifest::Manifest;
 use site::{Outcome, Site};
 
-/// How long the page is there. Long enough to find a security key and to ask a colleague for a name.
+/// How long the page is served: long enough to find a security key and to ask a colleague for a name.
 const OPEN_FOR: Duration = Duration::from_secs(600);
-/// Length of what nobody may guess, in bytes.
+/// Length of a secret that cannot be guessed, in bytes.
 const SECRET: usize = 32;
 
-/// Has an App registered and adds it. When anything fails before GitHub has registered it, nothing has been made or stored.
+/// Has GitHub register an App, and adds it. A failure before GitHub has registered it leaves nothing made or stored.
 pub(super) fn run(session: &Session<'_>, arguments: &arguments::Login) -> Result<AppStatus, CliError> {
     let manifest = Manifest::of(arguments)?;
     let host = arguments.host();
-    // What can be known to fail fails before the person is sent to GitHub.
+    // All that can be checked is checked before the user is sent to GitHub.
     let passphrase = passphrase::for_login(session, arguments, false)?;
     match session.agent.ask_slow(call(session, arguments, &host, passphrase.as_ref(), None)?)? {
         Reply::ReadyToCreate {} => {}
@@ -111,7 +111,7 @@ fn understood(outcome: std::io::Result<Option<Outcome>>) -> Result<Secret, CliEr
     }
 }
 
-/// The same login again, as it can be pasted.
+/// The command for the same login again, to be pasted.
 fn command(arguments: &arguments::Login) -> String {
     let text = |path: Option<&PathBuf>| path.map(|path| path.display().to_string());
     let options = [
@@ -128,7 +128,7 @@ fn command(arguments: &arguments::Login) -> String {
     format!("ghapp login --create{}", given.collect::<String>())
 }
 
-/// What nobody can guess, fit for a URL.
+/// A secret that cannot be guessed, in letters that fit into a URL.
 fn random() -> Result<Secret, CliError> {
     let mut bytes = [0; SECRET];
     getrandom::fill(&mut bytes)

@@ -1,4 +1,4 @@
-//! The pages as HTML: whole in themselves, without scripts and without anything from elsewhere.
+//! The pages as HTML: each is complete in itself, without scripts and without anything from another server.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::Manifest;
 
-/// How the pages look, in the light and in the dark.
+/// The style of the pages, light and dark.
 const STYLE: &str = include_str!("page.css");
 
 /// The page that leads to GitHub. Its one form posts the manifest; it shows the permissions, because GitHub's own page asks for
@@ -84,7 +84,7 @@ fn frame(title: &str, body: &str) -> String {
     )
 }
 
-/// A text as it stands between tags and in a quoted attribute.
+/// A text, escaped for use between tags and in a quoted attribute.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {

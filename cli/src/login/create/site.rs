@@ -1,4 +1,4 @@
-//! What the page on this machine answers to which request, as a function without a network.
+//! The answers of the page on this machine, as a function of the request, without a network.
 
 use ghapp_protocol::secret::Secret;
 use url::form_urlencoded;
@@ -8,17 +8,17 @@ use super::page;
 
 /// Where GitHub sends the browser back to.
 const CALLBACK: &str = "/callback";
-/// Where the person says no.
+/// Where the browser goes when the user cancels.
 const CANCEL: &str = "/cancel";
 
-/// How it ended.
+/// How the registration ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// GitHub has registered the App.
     Code(Secret),
-    /// The person said no.
+    /// The user cancelled.
     Cancelled,
-    /// Somebody sent a browser here who does not know the state.
+    /// A browser was sent here by a page that does not know the state.
     Forged,
 }
 
@@ -28,21 +28,21 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// A whole page.
     pub(super) page: String,
-    /// What the login ends with, when it ends.
+    /// The outcome, if this request ends the login.
     pub(super) outcome: Option<Outcome>,
 }
 
 /// The pages of one login.
 pub(super) struct Site {
-    /// What a request's `Host` has to be. A page of somebody else's that made its own name lead here (DNS rebinding) has another.
+    /// The `Host` that a request must have. A foreign page that makes its own name lead here (DNS rebinding) has another.
     host: String,
-    /// The start page's secret name: who cannot read this user's terminal cannot read the state there.
+    /// The start page's secret name: a user who cannot read this terminal cannot read the state on that page.
     ticket: Secret,
-    /// What GitHub gives back to the browser, so that only a browser that was on the start page brings a code.
+    /// The value that GitHub gives back to the browser, so that only a browser that was on the start page can bring a code.
     state: Secret,
     start: String,
     form_target: String,
-    /// The one use has been made of it.
+    /// Whether the page has had its one use.
     used: bool,
 }
 
@@ -113,13 +113,13 @@ impl Site {
         Answer { status: 200, page: page::notice("Cancelled", text), outcome: Some(Outcome::Cancelled) }
     }
 
-    /// There is one attempt, so the time that it takes tells nobody anything of use.
+    /// Only one attempt is possible, so the time that it takes gives nothing away.
     fn is_mine(&self, state: Option<&Secret>) -> bool {
         state.is_some_and(|state| state.expose() == self.state.expose())
     }
 }
 
-/// The value of a parameter that is there once. Two of them would leave open which one counts.
+/// The value of a parameter that occurs once. With two of them it would be unclear which one counts.
 fn one(query: &str, name: &str) -> Option<Secret> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next()?.1.into_owned();

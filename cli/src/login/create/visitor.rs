@@ -1,10 +1,10 @@
-//! Who is at the other end of a connection on this machine: the loopback network is everybody's, and the page is one user's.
+//! The user at the other end of a connection on this machine: every user can reach the loopback network, but the page is for one.
 
 use std::net::SocketAddr;
 
 /// Whether the kernel says that a connection to `here` comes from another user. Root may look at everything anyway.
 ///
-/// Where the kernel does not say, the start page's secret name has to do.
+/// Where the kernel does not say, the start page's secret name is the only protection.
 #[cfg(target_os = "linux")]
 pub(super) fn is_another_user(visitor: SocketAddr, here: SocketAddr) -> bool {
     let own = rustix::process::geteuid().as_raw();

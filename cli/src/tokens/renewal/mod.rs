@@ -1,8 +1,8 @@
 //! `ghapp exec --renew`: keeps a fresh token in a file for as long as a command runs.
 //!
-//! The command runs beside ghapp then, and not in its place. All that is waited for are events: the end of the command, a signal,
-//! the time for another token, and the agent's answer. Should ghapp be killed (SIGKILL), the command goes on, and the file stays
-//! with a token that dies within the hour.
+//! The command runs beside ghapp then, and not in its place. ghapp only waits for events: the command exits, a signal comes, the
+//! next token is due, the agent answers. If ghapp is killed (SIGKILL), the command goes on, and the file stays with a token that
+//! expires within the hour.
 
 mod signals;
 mod timer;
@@ -27,15 +27,15 @@ use crate::tokens::token::{self, Scope};
 use signals::Signals;
 use token_file::TokenFile;
 
-/// Names the file to the command.
+/// The variable that names the file to the command.
 pub(super) const FILE_VARIABLE: &str = "GHAPP_TOKEN_FILE";
 
-/// The part of its life that a token still has when it is replaced: a quarter, so 15 minutes of an hour. What took the old one from
-/// the file just before has that long to use it.
+/// The part of its life that a token still has when it is replaced: a quarter, so 15 minutes of an hour. A program that read the
+/// old token just before has that long to use it.
 const LEFT: u64 = 4;
 /// How long after a failure the agent is asked again.
 const RETRY: Duration = Duration::from_secs(30);
-/// What the exit code of a command is above the number of the signal that ended it, as shells have it.
+/// Added to the number of the signal that killed a command, this is its exit code, as in shells.
 #[cfg(unix)]
 const SIGNALLED: i32 = 128;
 
@@ -46,7 +46,7 @@ pub(super) struct Renewal {
     file: TokenFile,
     /// Seconds since 1970.
     expires_at: i64,
-    /// The last attempt failed, and it has been said.
+    /// The last attempt failed, and the user has been told.
     failing: bool,
 }
 
@@ -73,7 +73,7 @@ impl Renewal {
         self.file.path()
     }
 
-    /// Runs the command to its end. The file is gone then.
+    /// Runs the command until it exits, then removes the file.
     pub(super) fn run(mut self, output: &Output, command: Command) -> ExitCode {
         let program = command.get_program().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -82,7 +82,7 @@ impl Renewal {
     }
 
     async fn accompany(&mut self, output: &Output, command: Command) -> std::io::Result<ExitCode> {
-        // Before there is anybody to pass them on to, so that none ends us alone.
+        // Before the command starts, so that no signal terminates ghapp alone.
         let mut signals = Signals::catch()?;
         hardening::release_command();
         let mut child = tokio::process::Command::from(command).spawn()?;
@@ -101,7 +101,7 @@ impl Renewal {
         }
     }
 
-    /// Asks for a token that lives longer than the one in the file. A thread waits for it; it ends with this process.
+    /// Asks for a token that lives longer than the one in the file. A thread waits for the answer, and ends with this process.
     fn ask(&self) -> Answer {
         let left = self.left().saturating_add(1);
         let call = TokenCall { min_ttl: Some(self.call.min_ttl.unwrap_or(0).max(left)), ..self.call.clone() };
@@ -133,7 +133,7 @@ impl Renewal {
             output.warning(&format!("the token in the file could not be renewed: {}; trying again", failure.message));
         }
         self.failing = true;
-        // Never in a hurry, and no later than a token that is about to end asks for.
+        // After a pause, but at the latest when the token in the file expires.
         RETRY.min(Duration::from_secs(self.left().max(1)))
     }
 
@@ -147,9 +147,9 @@ impl Renewal {
     }
 }
 
-/// How long a token with that much life, in seconds, may stay in the file; `least` is what it always has to have.
+/// How long a token with that much life, in seconds, may stay in the file; `least` is the life that it must always have left.
 fn due_in(life: u64, least: u64) -> Duration {
-    // A token that hardly has more than that may be the best there is; it is not replaced all the time.
+    // A token with hardly more life than that may be the best there is, and must not be replaced all the time.
     let left = (life / LEFT).max(least).min(life - life / LEFT);
     Duration::from_secs((life - left).max(1))
 }
@@ -162,7 +162,7 @@ async fn received(answer: Option<&mut Answer>) -> Result<Reply, CliError> {
     }
 }
 
-/// The command's own exit code, or 128 and the signal that ended it.
+/// The command's own exit code, or 128 and the number of the signal that killed it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     let code =

@@ -1,4 +1,4 @@
-//! Signals that are meant for the command, and reach ghapp because it is the process that was started.
+//! Signals that are meant for the command, but reach ghapp because it is the process that was started.
 
 #[cfg(unix)]
 pub(super) use unix::{Signals, pass_on};
@@ -14,7 +14,7 @@ mod unix {
     use rustix::termios::tcgetpgrp;
     use tokio::signal::unix::{SignalKind, signal};
 
-    /// The signals that end a process, or that it may have a use for.
+    /// The signals that terminate a process, or that a program may use for its own purposes.
     pub(in super::super) struct Signals {
         interrupt: tokio::signal::unix::Signal,
         quit: tokio::signal::unix::Signal,
@@ -25,7 +25,7 @@ mod unix {
     }
 
     impl Signals {
-        /// From now on they do not end this process.
+        /// From now on they do not terminate this process.
         pub(in super::super) fn catch() -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
@@ -50,17 +50,17 @@ mod unix {
         }
     }
 
-    /// Passes a signal on to the command, unless it has ended.
+    /// Passes a signal on to the command, unless it has exited.
     pub(in super::super) fn pass_on(signal: Signal, command: Option<u32>) {
         let command = command.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         if let Some(command) = command.filter(|_| !was_typed(signal)) {
-            // It may be ending at this very moment.
+            // The command may exit at this very moment.
             let _ = kill_process(command, signal);
         }
     }
 
-    /// Whether the terminal has sent the signal: then to all in its foreground, so that the command has it already, and twice is
-    /// not once for many programs (termios(3), `ISIG`). The kernel does not tell us where one comes from.
+    /// Whether the terminal has sent the signal. It sends one to every process in its foreground, so the command has it already, and
+    /// many programs react to a second one differently (termios(3), `ISIG`). The kernel does not tell where a signal comes from.
     fn was_typed(signal: Signal) -> bool {
         let typed = signal == Signal::INT || signal == Signal::QUIT;
         let terminal = || File::open("/dev/tty").ok();
@@ -70,7 +70,7 @@ mod unix {
 
 #[cfg(not(unix))]
 mod unsupported {
-    /// The console sends Ctrl-C to the command as well; ghapp has only to outlive it.
+    /// The console sends Ctrl-C to the command as well, so ghapp only has to survive it.
     pub(in super::super) struct Signals(());
 
     /// Ctrl-C.

@@ -1,4 +1,4 @@
-//! A file with a token: nobody else can read it, it always has a whole token, and it goes when it is let go of.
+//! A file with a token: no other user can read it, it always holds a whole token, and it is removed when its value is dropped.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::process::private_directory::private_directory;
 /// The name of the file in its directory.
 const NAME: &str = "token";
 
-/// The file, in a directory of its own (0700) beside the agent's socket: on most machines in memory, and gone with the session.
+/// The file, in a directory of its own (0700) beside the agent's socket, which most machines keep in memory until the session ends.
 pub(super) struct TokenFile {
     directory: TempDir,
 }
@@ -34,10 +34,10 @@ impl TokenFile {
         self.directory.path().join(NAME)
     }
 
-    /// Puts a token in the place of the one before. Whoever reads gets one of the two. There is no line end behind it: some would
-    /// take it for a part of the token.
+    /// Replaces the token. A reader gets either the old one or the new one. No line end follows: some readers would take it for a
+    /// part of the token.
     pub(super) fn put(&self, token: &Secret) -> io::Result<()> {
-        // It is made with mode 0600 (tempfile, "Security").
+        // The new file has mode 0600 (tempfile, "Security").
         let mut file = NamedTempFile::new_in(self.directory.path())?;
         file.write_all(token.expose().as_bytes())?;
         file.persist(self.path()).map_err(|error| error.error)?;
