@@ -13,10 +13,7 @@ fn run(arguments: &[&str]) -> (String, String, Option<i32>) {
 #[test]
 fn help_and_version_are_asked_for_and_no_failure() {
     let (help, nothing, code) = run(&["--help"]);
-    assert!(
-        help.starts_with("Hold a GitHub App's key access and serve short-lived tokens to git\n\nUsage: "),
-        "{help}"
-    );
+    assert!(help.starts_with("Sign with a GitHub App's key and serve short-lived tokens to git\n\nUsage: "), "{help}");
     assert!(!help.contains("patron") && help.ends_with("  -V, --version        Print version\n"), "{help}");
     assert_eq!((nothing.as_str(), code), ("", Some(0)));
     assert_eq!(run(&["-h"]).0, help);

@@ -76,16 +76,16 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// There is no agent, and none was to be started.
+    /// No agent is running, and none was to be started.
     AgentNotRunning = "E01", exit 5, NextHelper,
         "ghapp agent start";
-    /// A socket file is there and nobody listens behind it.
+    /// There is a socket file, but no agent listens on it.
     AgentGone = "E02", exit 5, NextHelper,
         "ghapp agent start";
     /// The agent did not answer in time.
     AgentSilent = "E03", exit 5, NextHelper,
         "ghapp agent stop, and try again; ghapp logs shows what it was busy with";
-    /// The socket or its directory belongs to, or is open to, somebody else.
+    /// The socket or its directory belongs to another user, or is open to others.
     UnsafeEndpoint = "E04", exit 1, NextHelper,
         "chmod 0700 DIRECTORY, for the one that is named, or name another place with --socket";
     /// Agent and client do not understand each other.
@@ -93,7 +93,7 @@ error_codes! {
         "ghapp agent restart";
     /// The agent could not be started.
     AgentNotStarted = "E06", exit 5, NextHelper,
-        "install ghapp-agent beside ghapp; ghapp agent start --foreground shows why it ends";
+        "install ghapp-agent beside ghapp; ghapp agent start --foreground shows why it exits";
     /// No App is configured.
     NotConfigured = "E07", exit 3, NextHelper,
         "ghapp login";
@@ -106,15 +106,15 @@ error_codes! {
     /// There is no session bus through which a keyring could be reached.
     NoSessionBus = "E10", exit 6, Stop,
         "log in on the desktop, or choose a store: ghapp login --store encrypted-file";
-    /// The OS keyring is locked and nobody unlocked it.
+    /// The OS keyring is locked, and was not unlocked in time.
     KeyringLocked = "E11", exit 6, Stop,
         "unlock it on the desktop, then ghapp unlock";
     /// The OS keyring has no such key, although the App is configured.
     KeyMissing = "E12", exit 6, Stop,
         "ghapp login, with the same App";
-    /// A file is not a PEM private key.
+    /// Not a private key: the file is not in PEM form.
     NotAPrivateKey = "E13", exit 1, Stop,
-        "generate one on the App's settings page, Private keys, and name that file";
+        "download one from the App's settings, Private keys";
     /// A private key, but not one that can sign for an App: public, encrypted, not RSA, too short.
     UnusableKey = "E14", exit 1, Stop,
         "name the .pem file that GitHub made; an encrypted one: openssl pkcs8 -in FILE -out app.pem";
@@ -170,7 +170,7 @@ error_codes! {
     /// The OS keyring did not answer in time.
     KeyringSilent = "E36", exit 6, Stop,
         "answer the keyring's dialog, and try again";
-    /// The key was kept in memory only, and the agent has been locked or started anew.
+    /// The key was only in memory and is gone: the agent was locked or restarted.
     LoginNeeded = "E37", exit 4, Stop,
         "ghapp login, with the same App";
     /// There is no App with that id on the host.
@@ -179,7 +179,7 @@ error_codes! {
     /// A rule denies the repository.
     Denied = "E39", exit 1, Stop,
         "change the rule that ghapp which names, if it should not";
-    /// The request made no sense to the agent.
+    /// The agent did not understand the request.
     BadRequest = "E40", exit 1, NextHelper,
         "ghapp which tells what a remote leads to";
     /// The agent failed in a way that it does not expect.
@@ -197,7 +197,7 @@ error_codes! {
     /// A file could not be read or written.
     File = "E45", exit 1, NextHelper,
         "make the file that is named readable or writable, and try again";
-    /// A command line that does not say enough, or too much.
+    /// Invalid command line: it does not say enough, or too much.
     Usage = "E46", exit 2, NextHelper,
         "ghapp help COMMAND";
     /// The OS keyring refused to keep the key.
@@ -209,7 +209,7 @@ error_codes! {
     /// git itself failed or is missing.
     Git = "E49", exit 1, NextHelper,
         "ghapp doctor looks at git and its configuration";
-    /// Servers refused fresh tokens of a scope again and again; it has to wait for the next.
+    /// Servers refused fresh tokens of a scope again and again, so the next one has to wait.
     TokensRefused = "E50", exit 7, Stop,
         "wait until the time that is named; check that the remote is GitHub and no proxy drops the header";
     /// A browser came back from somewhere else than the page that was opened.
@@ -218,10 +218,10 @@ error_codes! {
     /// GitHub does not know the code of a manifest: it was used already, or is older than an hour.
     ManifestCodeRefused = "E52", exit 7, NextHelper,
         "start again: ghapp login --create";
-    /// The person said no in the browser.
+    /// You cancelled in the browser.
     Cancelled = "E53", exit 1, NextHelper,
         "ghapp login --create, when you have changed your mind";
-    /// Nobody came back from the browser in time.
+    /// The browser did not come back from GitHub in time.
     NoCallback = "E54", exit 8, NextHelper,
         "ghapp login --create; over ssh, forward the port as it tells";
     /// What was asked for needs the passphrase of an encrypted file, and none was given.

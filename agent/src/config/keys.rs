@@ -95,14 +95,14 @@ pub const KEYS: &[Key] = &[
         name: "idle_exit",
         default: Some("\"never\""),
         example: "\"never\"",
-        meaning: "End when nobody has asked for so long, such as \"30m\". An agent that holds a key in memory, or is locked, stays.",
+        meaning: "Exit when no program has asked for this long, such as \"30m\". An agent that holds a key in memory, or is locked, stays.",
         ..KEY
     },
     Key {
         name: "lock_after",
         default: Some("\"never\""),
         example: "\"never\"",
-        meaning: "Forget keys and tokens when nobody has needed a token for so long, such as \"8h\".",
+        meaning: "Drop keys and tokens from memory when no token was needed for this long, such as \"8h\".",
         ..KEY
     },
     Key {
@@ -118,7 +118,7 @@ pub const KEYS: &[Key] = &[
         form: Form::Toml,
         default: Some("false"),
         example: "false",
-        meaning: "Kill all tokens at GitHub when the agent stops.",
+        meaning: "Revoke all tokens at GitHub when the agent stops.",
         ..KEY
     },
     Key { name: "name", example: "\"acme-bot\"", meaning: "The App's name on this machine.", ..IDENTITY },
@@ -132,7 +132,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "api_url",
         example: "\"https://api.github.com\"",
-        meaning: "The REST API, when it is not where the host has it.",
+        meaning: "The REST API, when it is not in the host's usual place.",
         ..APP
     },
     Key {
@@ -145,7 +145,7 @@ pub const KEYS: &[Key] = &[
         name: "app_id",
         form: Form::Toml,
         example: "12345",
-        meaning: "The App ID; there has to be one of app_id and client_id.",
+        meaning: "The App ID; each App needs app_id or client_id.",
         ..IDENTITY
     },
     Key { name: "client_id", example: "\"Iv23liAbCdEf0123\"", meaning: "The App's client ID.", ..IDENTITY },
@@ -191,7 +191,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "app",
         example: "\"acme-bot\"",
-        meaning: "The App that serves what matches; has to be there unless deny is true.",
+        meaning: "The App that serves what matches; required unless deny is true.",
         ..RULE
     },
     Key {
@@ -214,7 +214,7 @@ pub const KEYS: &[Key] = &[
         name: "access",
         default: Some("\"write\""),
         example: "\"write\"",
-        meaning: "\"write\"; \"read\" lowers contents to read; \"auto\" does that for what is positively a fetch (Linux).",
+        meaning: "\"write\"; \"read\" lowers contents to read; \"auto\" does that for what is certainly a fetch (Linux).",
         ..RULE
     },
     Key {
@@ -236,7 +236,7 @@ pub const KEYS: &[Key] = &[
         form: Form::Toml,
         default: Some("false"),
         example: "false",
-        meaning: "Refuse what matches; then nothing but match and on_failure counts.",
+        meaning: "Refuse what matches; then only match and on_failure have an effect.",
         ..RULE
     },
 ];

@@ -9,14 +9,14 @@ use lexopt::Arg;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-Hold a GitHub App's key access and serve short-lived tokens to git
+Sign with a GitHub App's key and serve short-lived tokens to git
 
 Usage: ghapp-agent [OPTIONS] <--foreground|--daemonize|--detached>
 
 Options:
       --foreground     Stay in the foreground and log to standard error
       --daemonize      Start in the background and return when the agent listens
-      --socket <PATH>  Listen at this path instead of the user's own place
+      --socket <PATH>  Listen at this path instead of the user's default
       --config <FILE>  Read this configuration file
   -h, --help           Print help
   -V, --version        Print version

@@ -6,13 +6,13 @@ use super::groups::Form;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Print the value that counts
+    /// Print the value in effect
     Get(Get),
-    /// Change a value, keeping comments, and have a running agent read it
+    /// Change a value, keep comments, and make a running agent read it
     Set(Set),
     /// Print the path of the configuration file
     Path(Form),
-    /// Say whether the file makes sense; exit with 2 when it does not
+    /// Check the file; exit with 2 when it is invalid
     Check(Form),
     /// Print a configuration with every key, explained
     Example,
@@ -35,7 +35,7 @@ pub(crate) struct Set {
     /// The value; lists and tables as TOML
     #[arg(required_unless_present = "unset", conflicts_with = "unset")]
     pub(crate) value: Option<String>,
-    /// Take the key out of the file, so that its default counts
+    /// Remove the key from the file, so that its default applies
     #[arg(long)]
     pub(crate) unset: bool,
     #[command(flatten)]

@@ -13,13 +13,13 @@ pub(crate) struct Form {
 /// What a token may be used for.
 #[derive(Debug, Args)]
 pub(crate) struct TokenScope {
-    /// What it may do, such as contents=read,issues=write
+    /// What the token may do, such as contents=read,issues=write
     #[arg(long, value_name = "NAME=LEVEL,..")]
     pub(crate) permissions: Option<String>,
     /// Further repositories of the same owner
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub(crate) repositories: Vec<String>,
-    /// Least life left, such as 10m
+    /// Minimum lifetime left, such as 10m
     #[arg(long, value_name = "TIME")]
     pub(crate) min_ttl: Option<String>,
 }

@@ -10,8 +10,9 @@ use super::groups::Form;
 const ROTATION: &str = "\
 To replace a key: generate a new one on the App's settings page, run
   ghapp key rotate --pem NEW.pem --delete-pem
-and when it says so, delete the old one there and then here. git goes on
-meanwhile. A fingerprint may be shortened as long as it is one key's only.";
+and when it says so, delete the old key first there, then here. git keeps
+working meanwhile. A fingerprint may be shortened as long as it fits one key
+only.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ROTATION)]
@@ -26,7 +27,7 @@ pub(crate) enum Verb {
     List(Form),
     /// Give an App one more key: it signs when GitHub refuses the one before it
     Add(NewKey),
-    /// Ask GitHub with each key whether it accepts it; exit with 7 when it refuses one
+    /// Ask GitHub whether it accepts each key; exit with 7 when it refuses one
     Verify(Verify),
     /// Give an App a new key that signs from now on; the old one stays until it is removed
     Rotate(NewKey),
@@ -45,7 +46,7 @@ pub(crate) struct NewKey {
     /// The passphrase of the App's encrypted files, instead of asking for it; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Delete the file with the key when all went well
+    /// Delete the downloaded key file when the key is stored
     #[arg(long)]
     pub(crate) delete_pem: bool,
 }

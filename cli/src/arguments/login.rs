@@ -13,12 +13,12 @@ use crate::failure::CliError;
 pub(crate) const DEFAULT_HOST: &str = "github.com";
 
 const LOGIN: &str = "\
-On a terminal, what is left out is asked for; with --no-input, or without a terminal, it is an error.
+On a terminal, ghapp asks for what is missing; with --no-input, or without a terminal, that is an error.
 
 Examples:
-  ghapp login                                   asks
+  ghapp login                                   asks for everything
   ghapp login --create --org acme               creates an App in the browser
-  ghapp login --pem app.pem --app-id 123456     uses an App that exists
+  ghapp login --pem app.pem --app-id 123456     uses an existing App
   ghapp login --pem - --client-id Iv23li.. < KEYFILE";
 
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub(crate) struct Login {
     /// Leave git's configuration alone, and do not ask
     #[arg(long, overrides_with = "setup_git")]
     pub(crate) no_setup_git: bool,
-    /// Delete the file with the key when all went well
+    /// Delete the downloaded key file after a successful login
     #[arg(long)]
     pub(crate) delete_pem: bool,
 }

@@ -19,7 +19,7 @@ pub(crate) struct Completion {
 
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// Where to; the pages go into man1, man5 and man7 below it
+    /// The directory; the pages go into man1, man5 and man7 below it
     #[arg(long, value_name = "D")]
     pub(crate) dir: PathBuf,
 }

@@ -29,7 +29,7 @@ pub(crate) use setup_git::{Besides, Place, SetupGit};
 use values::app_name;
 pub(crate) use values::{permissions, seconds};
 
-/// Let git act as a GitHub App
+/// Give git short-lived tokens of a GitHub App
 #[derive(Debug, Parser)]
 #[command(name = "ghapp", version, max_term_width = 100, after_help = ENVIRONMENT, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -45,7 +45,7 @@ Environment:
   GHAPP_CONFIG        the configuration file, as --config
   GHAPP_SOCKET        the agent's socket, as --socket
   GHAPP_NO_AUTOSTART  do not start an agent when there is none
-  GHAPP_TRACE         1: say on standard error what happens; an absolute path: append it there
+  GHAPP_TRACE         1: trace to standard error; an absolute path: append the trace to that file
   NO_COLOR            no colours
 
 Exit codes:
@@ -59,10 +59,10 @@ More: ghapp help TOPIC, with config, environment, errors, exit-codes, git or sec
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// Say less: data, warnings and errors only
+    /// Print only data, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more: what lies behind an error
+    /// Also print the underlying cause of an error
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// When to use colours
@@ -87,28 +87,28 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Add an App, or create one: check its key with GitHub, store it
     Login(Login),
-    /// Forget an App: revoke its tokens, delete its key
+    /// Remove an App: revoke its tokens, delete its key
     Logout(Logout),
     /// Make git use the agent
     SetupGit(SetupGit),
     /// Show the agent, the key store, git's configuration and the Apps
     Status(Status),
-    /// Explain which helper, rule, App and installation a remote leads to
+    /// Show which App and rule a repository uses
     Which(Which),
-    /// Look at everything between git and a token, and say what can be done
+    /// Check the whole setup and show how to fix what is broken
     Doctor(Doctor),
     /// Print a token
     Token(Token),
     Exec(Exec),
-    /// List live tokens; never the tokens themselves
+    /// List active tokens (without their values)
     Leases(Form),
-    /// Kill tokens at GitHub
+    /// Revoke tokens at GitHub
     Revoke(Revoke),
-    /// Make the agent forget keys and tokens, and use none until it is unlocked
+    /// Drop all keys and tokens from memory until you unlock
     Lock(Lock),
     /// Let the agent use keys again; asks for the passphrase of encrypted files
     Unlock(Unlock),
-    /// Show the audit log: what was decided, for whom
+    /// Show the audit log: every decision of the agent
     Logs(Logs),
     /// List the configured Apps
     Apps(Listing),
@@ -118,15 +118,15 @@ pub(crate) enum Command {
     Key(Key),
     /// List the repositories that the configured Apps reach
     Repos(Repos),
-    /// Show as whom an App commits: the name and address of its bot
+    /// Show the name and email that the App's bot commits with
     Identity(Identity),
     /// Start and stop the agent
     #[command(subcommand)]
     Agent(Agent),
-    /// Look at the configuration and change it
+    /// Read and change the configuration
     #[command(subcommand)]
     Config(Config),
-    /// Print a script that makes a shell complete commands and flags
+    /// Print a shell's completion script for commands and flags
     Completion(Completion),
     /// Write the manual pages
     Man(Man),
@@ -148,14 +148,14 @@ pub(crate) struct Logout {
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) form: Form,
-    /// Print nothing; the exit code tells
+    /// Print nothing, and answer by the exit code only
     #[arg(long)]
     pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The remote; . is the origin of the current directory, as it is when left out
+    /// The remote; . is the origin of the current directory, which is also the default
     #[arg(value_name = "URL|.|OWNER/REPO")]
     pub(crate) target: Option<String>,
     #[command(flatten)]
@@ -164,13 +164,13 @@ pub(crate) struct Which {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The remote; . is the origin of the current directory, as it is when left out if an App is on its host
+    /// The remote; . is the origin of the current directory, which is also the default if an App is on its host
     #[arg(value_name = "URL|.|OWNER/REPO")]
     pub(crate) target: Option<String>,
-    /// Run the commands that are safe to run, and look again
+    /// Run the fixes that are safe to run, and check again
     #[arg(long)]
     pub(crate) fix: bool,
-    /// Also write a report to attach where you ask for help; there is no key and no token in it
+    /// Also write a report to attach when you ask for help; it holds no key and no token
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
@@ -179,7 +179,7 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// The repository; the origin of the current directory when left out
+    /// The repository; the origin of the current directory by default
     #[arg(value_name = "OWNER/REPO|URL")]
     pub(crate) target: Option<String>,
     #[command(flatten)]
@@ -208,7 +208,7 @@ pub(crate) struct Revoke {
 
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
-    /// Kill the tokens at GitHub first
+    /// Revoke the tokens at GitHub first
     #[arg(long)]
     pub(crate) revoke: bool,
 }
@@ -224,10 +224,10 @@ pub(crate) struct Unlock {
 pub(crate) struct Logs {
     #[command(flatten)]
     pub(crate) form: Form,
-    /// Go on with what is decided from now on
+    /// Keep printing new decisions
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only what was decided since then, such as 2h or 2026-01-31T12:00:00Z
+    /// Print only decisions since then, such as 2h or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
 }
@@ -236,7 +236,7 @@ pub(crate) struct Logs {
 pub(crate) struct Listing {
     #[command(flatten)]
     pub(crate) form: Form,
-    /// Ask GitHub instead of telling what the agent has seen
+    /// Ask GitHub instead of printing what the agent has seen
     #[arg(long)]
     pub(crate) refresh: bool,
 }
@@ -245,7 +245,7 @@ pub(crate) struct Listing {
 pub(crate) struct Repos {
     #[command(flatten)]
     pub(crate) form: Form,
-    /// Ask GitHub again instead of telling what it said last
+    /// Ask GitHub again instead of printing its last answer
     #[arg(long)]
     pub(crate) refresh: bool,
 }
@@ -254,7 +254,7 @@ pub(crate) struct Repos {
 pub(crate) struct Identity {
     #[command(flatten)]
     pub(crate) form: Form,
-    /// Write them into git's configuration: of the user, or of the current repository
+    /// Write both into git's configuration, the user's or the current repository's
     #[arg(long, value_name = "global|local", value_enum, hide_possible_values = true, conflicts_with = "json")]
     pub(crate) write: Option<IdentityPlace>,
 }
@@ -270,7 +270,7 @@ pub(crate) enum IdentityPlace {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
-    /// Start the agent, unless it runs
+    /// Start the agent unless it is running
     Start {
         /// Stay in the foreground and log to standard error
         #[arg(long)]
@@ -278,33 +278,33 @@ pub(crate) enum Agent {
     },
     /// Stop the agent
     Stop {
-        /// Kill its tokens at GitHub first
+        /// Revoke its tokens at GitHub first
         #[arg(long)]
         revoke: bool,
     },
     /// Stop the agent and start the installed one; tokens stay alive at GitHub
     Restart {
-        /// Kill its tokens at GitHub first
+        /// Revoke its tokens at GitHub first
         #[arg(long)]
         revoke: bool,
     },
-    /// Start the agent unless it runs, and print its place for a shell: eval "$(ghapp agent env)"
+    /// Start the agent unless it is running, and print its socket for a shell: eval "$(ghapp agent env)"
     Env(Exports),
-    /// Run a command with a private agent that ends with it
+    /// Run a command with a private agent that exits with it
     Run {
         /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
         command: Vec<OsString>,
     },
-    /// Show whether the agent runs; exit with 5 when it does not
+    /// Show whether the agent is running; exit with 5 when it is not
     Status(Form),
     /// Read the configuration again; keys, tokens and leases stay
     Reload,
-    /// Open a further socket for few repositories and some time, for a container or a coding agent; print its path
+    /// Open another socket for a few repositories and a limited time, for a container or a coding agent; print its path
     Expose(Expose),
-    /// Close such a socket
+    /// Close an exposed socket
     Unexpose(Unexpose),
-    /// List such sockets
+    /// List the exposed sockets
     Exposed(Form),
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct SetupGit {
     /// Print the configuration instead of writing it
     #[arg(long, conflicts_with = "remove")]
     pub(crate) print: bool,
-    /// Take out what earlier runs wrote; with --identity, --ssh-remotes or --public only that
+    /// Remove what earlier runs wrote; with --identity, --ssh-remotes or --public only that
     #[arg(long, conflicts_with = "absolute")]
     pub(crate) remove: bool,
 }
@@ -33,13 +33,13 @@ pub(crate) struct SetupGit {
 /// What is written besides the helper.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Besides {
-    /// Also commit as the App's bot, in every repository that the file is about
+    /// Also commit as the App's bot, in every repository that the file applies to
     #[arg(long)]
     pub(crate) identity: bool,
     /// Also reach ssh addresses of the host, or of these owners, over https
     #[arg(long)]
     pub(crate) ssh_remotes: bool,
-    /// Also show a token for public repositories of these owners, which count as anonymous otherwise (git 2.46)
+    /// Also use a token for public repositories of these owners, which git reads anonymously otherwise (git 2.46)
     #[arg(long)]
     pub(crate) public: bool,
 }

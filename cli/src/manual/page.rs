@@ -8,7 +8,7 @@
 use roff::{Inline, Roff, bold, roman};
 
 /// The date of the pages. It is changed by hand, together with their text: a build must not depend on its day.
-pub(super) const DATE: &str = "2026-11-21";
+pub(super) const DATE: &str = "2026-11-27";
 /// The source that pages name.
 pub(super) const SOURCE: &str = concat!("ghapp ", env!("CARGO_PKG_VERSION"));
 /// How far a paragraph is indented.
