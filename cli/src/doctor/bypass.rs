@@ -45,7 +45,7 @@ pub(super) fn address(facts: &mut Facts<'_>) -> Outcome {
     if holds_password(&subject.used) {
         return fail("the URL holds a password, so git asks no helper".to_owned(), set_url());
     }
-    if remote.is_somebody_elses() {
+    if remote.names_another_user() {
         return fail("the URL names a user, so ghapp leaves the remote to others".to_owned(), set_url());
     }
     if subject.is_origin
@@ -59,7 +59,7 @@ pub(super) fn address(facts: &mut Facts<'_>) -> Outcome {
 /// What is wrong with the address that is pushed to, if it is another one.
 fn pushes(subject: &Subject) -> Option<Outcome> {
     let push = git_config::line(&["remote", "get-url", "--push", "origin"]).ok()?;
-    if push == subject.used || Remote::of(&push).is_some_and(|remote| !remote.is_somebody_elses()) {
+    if push == subject.used || Remote::of(&push).is_some_and(|remote| !remote.names_another_user()) {
         return None;
     }
     let own = git_config::line(&["config", "--get", "remote.origin.pushurl"]).is_ok();

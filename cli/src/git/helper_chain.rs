@@ -75,7 +75,7 @@ impl Remote {
     }
 
     /// Whether it names another user than the one of tokens. Our helper leaves such a remote to the next helper.
-    pub(crate) fn is_somebody_elses(&self) -> bool {
+    pub(crate) fn names_another_user(&self) -> bool {
         self.user.as_deref().is_some_and(|user| user != ghapp_protocol::TOKEN_USERNAME)
     }
 }
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_user_in_the_url_is_somebody_else_unless_it_is_a_tokens() {
-        assert!(remote("https://mona@github.com/acme/web").is_somebody_elses());
-        assert!(!remote("https://x-access-token:ghs_canary@github.com/acme/web").is_somebody_elses());
+        assert!(remote("https://mona@github.com/acme/web").names_another_user());
+        assert!(!remote("https://x-access-token:ghs_canary@github.com/acme/web").names_another_user());
         assert!(Remote::of("ssh://github.com/acme/web").is_none());
     }
 

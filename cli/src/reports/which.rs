@@ -145,7 +145,7 @@ fn advise(session: &Session<'_>, route: &Route, remote: &Remote, chain: &Chain) 
         output.warning(&format!("git does not ask ghapp for this remote; run: ghapp setup-git --host {host}"));
         return;
     };
-    if remote.is_somebody_elses() {
+    if remote.names_another_user() {
         output.warning("the URL names a user, so ghapp leaves the remote to the next helper");
     }
     if !chain.tells_path && !ours.names_owner() {
