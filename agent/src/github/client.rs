@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take in all. GitHub itself gives up after 10 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the git server may take to say yes or no.
-const FRONT_TIMEOUT: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is read: a page of 100 installations has about 200 kB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Largest file of certificates that is read: all that a system trusts is a quarter of that.
@@ -102,7 +102,7 @@ impl GitHub {
             .get(url)
             .basic_auth(username, Some(password.expose()))
             .header("Git-Protocol", "version=2")
-            .timeout(FRONT_TIMEOUT);
+            .timeout(PROBE_TIMEOUT);
         let response = request.send().await;
         response.map(|response| response.status()).map_err(|error| error::transport(&error, app.host.as_str()))
     }
