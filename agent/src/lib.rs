@@ -54,13 +54,13 @@ pub mod program {
     };
     pub use crate::process::memory::WipingAllocator;
 
-    /// Serves the endpoint until the agent is told to stop, has nothing left to do, or the process `patron` has exited.
+    /// Serves the endpoint until the agent is told to stop, has nothing left to do, or the process `watched` has exited.
     pub async fn run(
         start: Start,
-        patron: Option<u32>,
+        watched: Option<u32>,
         endpoint: Endpoint,
         config_file: PathBuf,
     ) -> Result<(), StartupError> {
-        crate::lifecycle::run(start, patron, endpoint, config_file, crate::server::serve).await
+        crate::lifecycle::run(start, watched, endpoint, config_file, crate::server::serve).await
     }
 }

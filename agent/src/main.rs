@@ -28,7 +28,7 @@ const TRACE_VARIABLE: &str = "GHAPP_TRACE";
 
 fn main() -> ExitCode {
     hardening::harden(); // before anything else: nothing is secret yet
-    let Arguments { mode, patron, socket, config } = match arguments::read(std::env::args_os().skip(1)) {
+    let Arguments { mode, watched, socket, config } = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Request::Run(arguments)) => arguments,
         Ok(Request::Help) => return print(arguments::HELP),
         Ok(Request::Version) => return print(arguments::VERSION),
@@ -57,15 +57,15 @@ fn main() -> ExitCode {
         }
     };
     if mode == Mode::Daemonize {
-        return daemonize(&endpoint, &config_file, patron);
+        return daemonize(&endpoint, &config_file, watched);
     }
     start_logging(start);
-    run(start, patron, endpoint, config_file)
+    run(start, watched, endpoint, config_file)
 }
 
 /// Starts another process in the background and repeats its only line for the process that started this one.
-fn daemonize(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> ExitCode {
-    match program::detach(endpoint, config_file, patron) {
+fn daemonize(endpoint: &Endpoint, config_file: &Path, watched: Option<u32>) -> ExitCode {
+    match program::detach(endpoint, config_file, watched) {
         Ok(Outcome::Ready) => {
             print_line(ghapp_protocol::start::READY_LINE);
             ExitCode::SUCCESS
@@ -78,14 +78,14 @@ fn daemonize(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> Ex
     }
 }
 
-fn run(start: Start, patron: Option<u32>, endpoint: Endpoint, config_file: PathBuf) -> ExitCode {
+fn run(start: Start, watched: Option<u32>, endpoint: Endpoint, config_file: PathBuf) -> ExitCode {
     // One thread: measured faster than several for connections with one request each.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
-    let outcome = runtime.block_on(program::run(start, patron, endpoint, config_file));
+    let outcome = runtime.block_on(program::run(start, watched, endpoint, config_file));
     // A keyring call may hang for ever; the agent exits all the same.
     runtime.shutdown_background();
     match outcome {

@@ -172,20 +172,20 @@ pub fn ensure_agent(endpoint: &Endpoint, config: Option<&Path>, deadline: Deadli
     outcome
 }
 
-/// Starts an agent at a place that no other client knows. It exits, and removes the place, when the process `patron` has exited.
+/// Starts an agent at a place that no other client knows. It exits, and removes the place, when the process `watched` has exited.
 pub fn start_private(
     endpoint: &Endpoint,
     config: Option<&Path>,
-    patron: u32,
+    watched: u32,
     deadline: Deadline,
 ) -> Result<(), StartError> {
-    spawn(endpoint, config, Some(patron), deadline.at_most(START_TIMEOUT))
+    spawn(endpoint, config, Some(watched), deadline.at_most(START_TIMEOUT))
 }
 
 fn spawn(
     endpoint: &Endpoint,
     config: Option<&Path>,
-    patron: Option<u32>,
+    watched: Option<u32>,
     deadline: Deadline,
 ) -> Result<(), StartError> {
     let program = sibling(PROGRAM).map_err(StartError::Spawn)?;
@@ -207,8 +207,8 @@ fn spawn(
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }
-    if let Some(patron) = patron {
-        command.arg("--patron").arg(patron.to_string());
+    if let Some(watched) = watched {
+        command.arg("--patron").arg(watched.to_string());
     }
     without_window(&mut command);
     let child = command.spawn().map_err(StartError::Spawn)?;

@@ -27,7 +27,7 @@ pub const VERSION: &str = concat!("ghapp-agent ", env!("CARGO_PKG_VERSION"), "\n
 /// The flags that are not hidden.
 const FLAGS: &[&str] = &["foreground", "daemonize", "socket", "config", "help", "version"];
 /// Flags with a value, as errors name them.
-const PATRON: &str = "--patron <PID>";
+const WATCHED: &str = "--patron <PID>";
 const SOCKET: &str = "--socket <PATH>";
 const CONFIG: &str = "--config <FILE>";
 
@@ -48,7 +48,7 @@ pub struct Arguments {
     /// In the foreground or not.
     pub mode: Mode,
     /// `--patron`, hidden: the process that a private agent runs for.
-    pub patron: Option<u32>,
+    pub watched: Option<u32>,
     /// `--socket`: another place than the user's own.
     pub socket: Option<PathBuf>,
     /// `--config`: another configuration file.
@@ -98,7 +98,7 @@ impl fmt::Display for UsageError {
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let mut parser = lexopt::Parser::from_args(words);
     let mut modes = Vec::new();
-    let (mut patron, mut socket, mut config) = (None, None, None);
+    let (mut watched, mut socket, mut config) = (None, None, None);
     while let Some(argument) = next(&mut parser)? {
         match argument {
             Arg::Short('h') => return Ok(Request::Help),
@@ -108,7 +108,7 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageE
             Arg::Long("foreground") => add(&mut modes, Mode::Foreground)?,
             Arg::Long("daemonize") => add(&mut modes, Mode::Daemonize)?,
             Arg::Long("detached") => add(&mut modes, Mode::Detached)?,
-            Arg::Long("patron") => set(&mut patron, process_id(&value(&mut parser, PATRON)?)?, PATRON)?,
+            Arg::Long("patron") => set(&mut watched, process_id(&value(&mut parser, WATCHED)?)?, WATCHED)?,
             Arg::Long("socket") => set(&mut socket, path(&mut parser, SOCKET)?, SOCKET)?,
             Arg::Long("config") => set(&mut config, path(&mut parser, CONFIG)?, CONFIG)?,
             Arg::Long(name) => return Err(unknown(name)),
@@ -116,7 +116,7 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageE
             Arg::Value(word) => return Err(unexpected(&word.to_string_lossy())),
         }
     }
-    Ok(Request::Run(Arguments { mode: only(&modes)?, patron, socket, config }))
+    Ok(Request::Run(Arguments { mode: only(&modes)?, watched, socket, config }))
 }
 
 fn next(parser: &mut lexopt::Parser) -> Result<Option<Arg<'_>>, UsageError> {
@@ -181,7 +181,7 @@ fn process_id(value: &OsStr) -> Result<u32, UsageError> {
     let number = text.parse::<i64>().map_err(|error| error.to_string());
     let id =
         number.and_then(|number| u32::try_from(number).map_err(|_| format!("{number} is not in 0..={}", u32::MAX)));
-    id.map_err(|why| UsageError { cause: format!("invalid value '{text}' for '{PATRON}': {why}"), usage: NONE })
+    id.map_err(|why| UsageError { cause: format!("invalid value '{text}' for '{WATCHED}': {why}"), usage: NONE })
 }
 
 fn set<T>(place: &mut Option<T>, value: T, flag: &str) -> Result<(), UsageError> {
@@ -228,12 +228,12 @@ mod tests {
 
     #[test]
     fn a_mode_and_places_are_read_in_both_spellings_and_in_any_order() {
-        let plain = |mode| Request::Run(Arguments { mode, patron: None, socket: None, config: None });
+        let plain = |mode| Request::Run(Arguments { mode, watched: None, socket: None, config: None });
         assert_eq!(words("--foreground"), Ok(plain(Mode::Foreground)));
         assert_eq!(words("--daemonize"), Ok(plain(Mode::Daemonize)));
         let all = Request::Run(Arguments {
             mode: Mode::Detached,
-            patron: Some(7),
+            watched: Some(7),
             socket: Some("/s=t".into()),
             config: Some("-".into()),
         });

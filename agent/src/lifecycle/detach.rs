@@ -27,10 +27,10 @@ pub enum Outcome {
 /// Starts the agent in the background and waits for its only line of output.
 ///
 /// Two processes, since a process that was started by a shell leads its group and cannot leave its session; the second one can.
-pub fn detach(endpoint: &Endpoint, config_file: &Path, patron: Option<u32>) -> io::Result<Outcome> {
+pub fn detach(endpoint: &Endpoint, config_file: &Path, watched: Option<u32>) -> io::Result<Outcome> {
     let mut command = Command::new(std::env::current_exe()?);
-    if let Some(patron) = patron {
-        command.arg(WATCHED_OPTION).arg(patron.to_string());
+    if let Some(watched) = watched {
+        command.arg(WATCHED_OPTION).arg(watched.to_string());
     }
     let mut child = command
         .arg(DETACHED_OPTION)

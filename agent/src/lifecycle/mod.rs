@@ -43,11 +43,11 @@ const DISPLACED_CHECK: Duration = Duration::from_secs(5);
 /// Runs an agent until it is told to stop.
 ///
 /// `serve` answers clients until the channel says stop, and returns when what was under way is done. It gets its listener through
-/// a channel, and another one when the socket had to be made again. With a `patron` the agent also stops when that process has
+/// a channel, and another one when the socket had to be made again. With a `watched` the agent also stops when that process has
 /// exited, and removes its directory.
 pub(crate) async fn run<S, F>(
     start: Start,
-    patron: Option<u32>,
+    watched: Option<u32>,
     endpoint: Endpoint,
     config_file: PathBuf,
     serve: S,
@@ -59,13 +59,13 @@ where
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
     let activated = activation::take().map_err(StartupError::Activation)?;
     let started_by = match (&activated, start) {
-        _ if patron.is_some() => "command",
+        _ if watched.is_some() => "command",
         (Some(_), _) => "systemd",
         (None, Start::Detached) => "client",
         (None, Start::Foreground) => "user",
     };
-    let watched = |pid| WatchedProcess::of(pid).map_err(|source| StartupError::WatchedProcess { pid, source });
-    let patron = patron.map(watched).transpose()?;
+    let watch = |pid| WatchedProcess::of(pid).map_err(|source| StartupError::WatchedProcess { pid, source });
+    let watched = watched.map(watch).transpose()?;
     let audit_file = config::audit_file()?;
     let audit = Audit::open(audit_file.clone()).map_err(|source| StartupError::Audit { path: audit_file, source })?;
     let bound = listener::bind(&endpoint, activated).await?;
@@ -89,9 +89,9 @@ where
     let _ = listeners.try_send(listener);
     // In a task of its own: each connection wakes it, and waking the one that the runtime was started with takes a system call.
     let mut serving = tokio::spawn(serve(new_listeners, Arc::clone(&broker), listening, stop.clone()));
-    let is_private = patron.is_some();
-    if let Some(patron) = patron {
-        tokio::spawn(end_after(patron.ended(), Arc::clone(&broker), stop.clone()));
+    let is_private = watched.is_some();
+    if let Some(watched) = watched {
+        tokio::spawn(end_after(watched.ended(), Arc::clone(&broker), stop.clone()));
     }
     let (mut leaving, mut need) = (false, Need::Used);
     let mut minted = broker.minted();

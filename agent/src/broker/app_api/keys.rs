@@ -48,11 +48,6 @@ impl AppApi {
         self.shared.state().signing.failure(app, key)
     }
 
-    /// A key is new, or was put into its store again: what is known against it does not count any more.
-    pub(in crate::broker) fn accept(&self, app: &AppName, key: &Fingerprint) {
-        self.shared.state().signing.accept(app, key);
-    }
-
     /// The keys of an App that failed in that way while another one was accepted.
     pub(in crate::broker) fn failed_keys(&self, app: &App, failure: Failure) -> Vec<String> {
         self.shared.state().signing.failed(&app.name, failure)

@@ -79,8 +79,8 @@ async fn keep_key(
         || config::change_keys(&broker.shared.config_file, &app.name, |keys| put(keys, fingerprint.clone(), signs));
     let place = app.place_of(fingerprint);
     save_with(broker, edit, &place, key, passphrase, |error| stores::explain(error, app)).await?;
-    broker.app_api.accept(&app.name, fingerprint);
-    Ok(broker.shared.current_config().app(&app.name).unwrap_or(app).clone())
+    let now = broker.shared.state().key_added(&app.name, fingerprint);
+    Ok(now.unwrap_or_else(|| app.clone()))
 }
 
 /// Checks that it is the passphrase of the App's other files, so that one passphrase opens them all. A wrong one counts as it does

@@ -115,8 +115,7 @@ pub(in crate::broker) async fn keep(
     }
     let edit = || config::add_app(&broker.shared.config_file, app);
     save_with(broker, edit, &place, key, passphrase, |error| stores::explain_new(error, app)).await?;
-    broker.tokens.forget_installations(&app.name);
-    broker.app_api.accept(&app.name, &fingerprint);
+    broker.shared.state().key_replaced(&app.name, &fingerprint);
     // The key of an earlier login of the same App, or the same key in another store, would only be left lying around.
     for old in before.iter().flat_map(App::key_places).filter(|old| app.key_places().all(|place| place != *old)) {
         if let Err(error) = delete_key(broker, &old).await {

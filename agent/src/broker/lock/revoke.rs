@@ -1,5 +1,7 @@
 //! Revoking tokens: those that a client names, or all of them when the agent stops.
 
+use std::sync::Arc;
+
 use ghapp_protocol::message::{LeaseId, Reply, Revoke, Revoked};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
@@ -32,7 +34,7 @@ pub(crate) async fn revoke_all(broker: &Broker, caller: &Caller) -> Revoked {
     let config = {
         let mut state = broker.shared.state();
         state.locking.end();
-        std::sync::Arc::clone(state.config.current())
+        Arc::clone(state.config.current())
     };
     if timeout_at(deadline, broker.landed()).await.is_err() {
         warn!("a mint is still under way; its token dies with its hour");

@@ -25,7 +25,18 @@ use std::sync::Arc;
 
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::model::App;
+use crate::model::{App, AppName, Fingerprint};
+
+/// What `status` tells of the state.
+pub(in crate::broker) struct Summary {
+    pub(in crate::broker) locked: bool,
+    /// Tokens that are alive.
+    pub(in crate::broker) leases: usize,
+    /// Exposed sockets.
+    pub(in crate::broker) exposed: usize,
+    /// Why the configuration file cannot be read.
+    pub(in crate::broker) config_error: Option<String>,
+}
 
 /// What changes. Locked for moments only, never across an await.
 pub(in crate::broker) struct State {
@@ -77,6 +88,28 @@ impl State {
     pub(in crate::broker) fn forget_app(&mut self, app: &App) {
         self.signing.forget_app(&app.name);
         self.known.forget_app(&app.name);
+    }
+
+    /// An App has another key: what was learned about the App has to be learned anew, and nothing is known against the key.
+    pub(in crate::broker) fn key_replaced(&mut self, app: &AppName, key: &Fingerprint) {
+        self.known.forget_app(app);
+        self.signing.accept(app, key);
+    }
+
+    /// An App has one more key, or one of its own back in its store. The App as it is now.
+    pub(in crate::broker) fn key_added(&mut self, app: &AppName, key: &Fingerprint) -> Option<App> {
+        self.signing.accept(app, key);
+        self.config.app(app).cloned()
+    }
+
+    /// What `status` tells, as it is at one moment.
+    pub(in crate::broker) fn summary(&self, now: Moment) -> Summary {
+        Summary {
+            locked: self.locking.is_locked(),
+            leases: self.live.all(now).count(),
+            exposed: self.exposures.count(),
+            config_error: self.config.error().map(str::to_owned),
+        }
     }
 
     /// Locks: from now on no key is used. The tokens are forgotten, unless they are about to be revoked.

@@ -7,6 +7,7 @@ use ghapp_protocol::message::{AppStatus, InstallationsCall, LeaseId, Reply, Stat
 
 use super::shapes::{app_status, installation_status, key_state, lease_status, store_state};
 use crate::broker::app_api::Stored;
+use crate::broker::state::Summary;
 use crate::broker::{Broker, explain};
 use crate::failures::Failure;
 use crate::keystore::{KeyStores, StoreError};
@@ -47,20 +48,20 @@ pub(crate) async fn status(broker: &Broker, listening: &Listening) -> Reply {
         first.get_or_insert((app.store, signing.map_or(Ok(()), |(_, outcome)| outcome.clone())));
     }
     let (kind, outcome) = first.unwrap_or((StoreKind::Keyring, keyring));
-    let leases = broker.tokens.count(|_| true);
-    let state = broker.shared.state();
+    let now = broker.shared.now();
+    let Summary { locked, leases, exposed, config_error } = broker.shared.state().summary(now);
     Reply::Status(Box::new(Status {
         pid: std::process::id(),
         version: BUILD_VERSION.to_owned(),
         socket: listening.endpoint.to_string(),
         config: broker.shared.config_file.display().to_string(),
-        locked: state.is_locked(),
+        locked,
         started_by: listening.started_by.to_owned(),
         store: StoreStatus { kind: KeyStores::name_of(kind).to_owned(), state: store_state(&outcome).to_owned() },
         apps,
         leases,
-        exposed: state.exposures.count(),
-        config_error: state.config.error().map(str::to_owned),
+        exposed,
+        config_error,
         audit_error: broker.shared.audit.trouble(),
     }))
 }

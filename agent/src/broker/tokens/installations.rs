@@ -120,11 +120,6 @@ impl Tokens {
         (behind.by_ref().take(most).cloned().collect(), behind.next().is_some())
     }
 
-    /// Looks again at the next question: the App is another one under its name, or has another key.
-    pub(in crate::broker) fn forget_installations(&self, app: &AppName) {
-        self.shared.state().known.forget_app(app);
-    }
-
     /// Believes what GitHub just said about an owner.
     pub(in crate::broker) fn believe(&self, app: &App, owner: &Owner, found: &Installation) {
         let now = self.shared.now();
