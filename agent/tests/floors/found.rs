@@ -25,7 +25,7 @@ fn what_breaks_a_rule_is_found() {
             "#[cfg(test)]\nmod tests {\n use super::super::broker;\n use super::decide;\n}\nuse super::lifecycle;",
             vec![3, 6],
         ),
-        ("token/cache.rs", "use super::super::policy;\nuse super::flight;", vec![1]),
+        ("token/cache.rs", "use super::super::policy;\nuse super::single_flight;", vec![1]),
         ("github/calls.rs", "use crate::signer::AppJwt;", vec![1]),
         ("lifecycle/mod.rs", "use crate::{broker, server};", vec![1]),
         ("model/app.rs", "use crate::broker::Broker;", vec![1]),
@@ -144,9 +144,10 @@ fn what_breaks_the_plan_is_found() {
 
 #[test]
 fn a_part_of_the_state_in_another_room_is_found() {
-    let touches = "fn f() {\n shared.state().live.keep();\n let live = state.live.all(); it.live.x() }\nmod tests { fn g() { state.live.y() } }";
+    let touches = "fn f() {\n shared.state().live.keep();\n let mut it = state(); it.live.all(); }\nfn h(live: &mut Live) {}\n\
+                   mod tests { fn g() { state.live.y() } }";
     for (file, lines) in [
-        ("agent/src/broker/telling/status.rs", vec![2, 3]),
+        ("agent/src/broker/telling/status.rs", vec![2, 3, 4]),
         ("agent/src/broker/tokens/mint.rs", vec![]),
         ("agent/src/broker/state/mod.rs", vec![]),
         ("agent/src/server/mod.rs", vec![]),
@@ -178,10 +179,13 @@ fn what_is_too_large_is_found() {
 
     let once = "match it { Decision::Candidates(grants) => grants, policy::Decision::Serve(grant) => vec![grant] }";
     let twice = format!("{once}\n{once}\nmod tests {{ {once} }}");
+    let any = "use crate::policy::Decision::*;\nfn f(it: &D) -> bool { matches!(it, Deny { .. }) }";
+    let choosing = "agent/src/broker/git/choose.rs";
     for (sources, lines) in [
-        (vec![("agent/src/broker/choose.rs", once), ("agent/src/policy.rs", once)], vec![]),
-        (vec![("agent/src/broker/choose.rs", &*twice)], vec![2]),
-        (vec![("agent/src/broker/choose.rs", once), ("agent/src/broker/which.rs", &*twice)], vec![1, 2]),
+        (vec![(choosing, once), ("agent/src/policy.rs", once)], vec![]),
+        (vec![(choosing, &*twice)], vec![2]),
+        (vec![(choosing, once), ("agent/src/broker/git/which.rs", &*twice)], vec![1, 1, 2, 2]),
+        (vec![("agent/src/broker/git/which.rs", any)], vec![1]),
     ] {
         let found: Vec<_> = broken(&DECISIONS, &sources).into_iter().map(|(_, line)| line).collect();
         assert_eq!(found, lines, "{sources:?}");

@@ -27,8 +27,8 @@ fn no_place_is_listed_in_vain() {
             vain.push(format!("{owner} owns {krate} and does not use it"));
         }
     }
-    for (name, rooms) in PARTS {
-        let touches = |source: &Source<'_>, index: usize| part(source, index).is_some_and(|(found, _)| found == name);
+    for (name, _, rooms) in PARTS {
+        let touches = |source: &Source<'_>, index: usize| part(source, index).is_some_and(|(found, ..)| found == name);
         for room in rooms.iter().filter(|room| !somewhere(room, &touches)) {
             vain.push(format!("{room} may touch {name} of the state, and does not"));
         }

@@ -119,7 +119,7 @@ pub(crate) const READING: Places = &[
 ];
 
 pub(crate) const TASKS: Rule = Rule {
-    text: "Tasks are started only where somebody answers for their end.",
+    text: "Tasks are started only where their end is answered for.",
     breaches: |house| house.each(|source| outside(source, SPAWNING, starts_task, "a task is started")),
 };
 
@@ -134,7 +134,8 @@ pub(crate) fn starts_task(source: &Source<'_>, index: usize) -> bool {
 }
 
 pub(crate) const SPAWNING: Places = &[
-    ("agent/src/broker/", "revokes several tokens at once, and waits for all"),
+    ("agent/src/broker/tokens/refresh.rs", "replaces tokens ahead of their end, each by itself"),
+    ("agent/src/broker/tokens/revoke.rs", "revokes several tokens at once, and waits for all"),
     ("cli/src/login/create/callback.rs", "one for each visitor of the page, counted by permits"),
     ("agent/src/lifecycle/", "waits for signals, and for a lock"),
     ("agent/src/server/", "one for each connection, counted by permits"),

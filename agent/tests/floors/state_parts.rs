@@ -3,24 +3,19 @@
 use crate::house::Rule;
 use crate::source::Source;
 
-/// A part of the state, and where it is touched: starts of paths. Other rooms ask the room that has it.
-pub(crate) const PARTS: &[(&str, &[&str])] = &[
-    ("locking", &["agent/src/broker/gate.rs", "agent/src/broker/lock/"]),
-    ("signing", &["agent/src/broker/app_api/"]),
-    ("known", &["agent/src/broker/tokens/"]),
-    ("live", &["agent/src/broker/tokens/"]),
-    // `git` makes and closes sockets; the gate, `activity` and `status` ask whether there are any.
-    (
-        "exposures",
-        &[
-            "agent/src/broker/git/",
-            "agent/src/broker/gate.rs",
-            "agent/src/broker/activity.rs",
-            "agent/src/broker/telling/status.rs",
-        ],
-    ),
-    ("listed", &["agent/src/broker/telling/"]),
+/// A part of the state, its type, and where it is touched: starts of paths. Other rooms ask the room that has it.
+pub(crate) const PARTS: &[Part] = &[
+    ("locking", "Locking", &["agent/src/broker/gate.rs", "agent/src/broker/lock/"]),
+    ("signing", "Signing", &["agent/src/broker/app_api/"]),
+    ("known", "Known", &["agent/src/broker/tokens/"]),
+    ("live", "Live", &["agent/src/broker/tokens/"]),
+    // `git` makes and closes sockets; the gate and `activity` ask whether there are any.
+    ("exposures", "Exposures", &["agent/src/broker/git/", "agent/src/broker/gate.rs", "agent/src/broker/activity.rs"]),
+    ("listed", "Listed", &["agent/src/broker/telling/"]),
 ];
+
+/// The name of a field of the state, its type, and the rooms that may touch it.
+type Part = (&'static str, &'static str, &'static [&'static str]);
 
 /// Where the parts are, and where several of them change at once.
 const STATE: &str = "agent/src/broker/state/";
@@ -33,19 +28,17 @@ pub(crate) const STATE_PARTS: Rule = Rule {
 
 fn strangers(source: &Source<'_>) -> Vec<(usize, String)> {
     let touched = (0..source.tokens.len()).filter_map(|index| Some((index, part(source, index)?)));
-    let strange = touched.filter(|(index, (_, rooms))| {
+    let strange = touched.filter(|(index, (.., rooms))| {
         !source.tokens[*index].test && !rooms.iter().any(|room| source.file.starts_with(room))
     });
-    strange.map(|(index, (part, _))| (source.tokens[index].line, format!("{part} of the state is touched"))).collect()
+    strange.map(|(index, (part, ..))| (source.tokens[index].line, format!("{part} of the state is touched"))).collect()
 }
 
-/// The part of the state that is named here: behind `state.`, `state().` or, in a method of the state, `self.`.
-pub(crate) fn part(source: &Source<'_>, index: usize) -> Option<&'static (&'static str, &'static [&'static str])> {
-    let back = |steps: usize| index.checked_sub(steps).map_or("", |index| source.text(index));
-    let is_state =
-        back(1) == "." && (matches!(back(2), "state") || (back(2) == ")" && back(3) == "(" && back(4) == "state"));
-    let in_gate = source.file == "agent/src/broker/gate.rs" && back(1) == "." && back(2) == "self";
-    let found = PARTS.iter().find(|(part, _)| *part == source.text(index))?;
-    (source.file.starts_with("agent/src/broker/") && !source.file.starts_with(STATE) && (is_state || in_gate))
-        .then_some(found)
+/// The part of the state that is touched here: a method of the field is called on whatever holds it, or its type is named.
+pub(crate) fn part(source: &Source<'_>, index: usize) -> Option<&'static Part> {
+    let before = index.checked_sub(1).map_or("", |index| source.text(index));
+    let is_field = before == "." && source.text(index + 1) == ".";
+    let is_it = |part: &&Part| (part.0 == source.text(index) && is_field) || part.1 == source.text(index);
+    let inside = source.file.starts_with("agent/src/broker/") && !source.file.starts_with(STATE);
+    PARTS.iter().find(is_it).filter(|_| inside)
 }

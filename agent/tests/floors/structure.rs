@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Arrow, circles};
 use crate::house::{Breach, House, Rule};
-use crate::paths::Path;
 use crate::rooms::{HALLS, Hall, LENT};
 use crate::shapes::Reader;
+use crate::source::Source;
 
 pub(crate) const CIRCLES: Rule = Rule {
     text: "No file uses, over however many others, a file that uses it; calls of methods count (floors/methods.rs says which).",
@@ -124,22 +124,26 @@ pub(crate) const BROKER: Rule = Rule {
     },
 };
 
+/// The one file of the broker that takes decisions of the policy apart.
+const CHOOSING: &str = "agent/src/broker/git/choose.rs";
+
 pub(crate) const DECISIONS: Rule = Rule {
-    text: "What a decision of the policy means is told apart once, so that all that ask mean the same.",
+    text: "What a decision of the policy means is told apart once, in one file of the broker, so that all that ask mean the same.",
     breaches: |house| {
-        let mut sites = Vec::new();
-        for (file, paths) in house.workspace.paths.iter().enumerate() {
-            let broker = house.workspace.sources[file].file.starts_with("agent/src/broker/");
-            let is_match = |path: &&Path<'_>| !path.test && path.names.ends_with(&["Decision", "Candidates"]);
-            let matched = paths.named.iter().filter(|path| broker && is_match(path));
-            sites.extend(matched.map(|path| (file, path.line)));
-        }
-        let first = sites.first().copied();
-        let again = |(file, line): (usize, usize)| {
-            let (first, at) = first.expect("there is one");
-            let first = house.workspace.sources[first].file;
-            Breach::new(house, file, line, format!("`Decision::Candidates` stands here too, after {first}:{at}"))
-        };
-        sites.into_iter().skip(1).map(again).collect()
+        house.each(|source| if source.file.starts_with("agent/src/broker/") { decisions(source) } else { vec![] })
     },
 };
+
+/// In the choosing file all matches but the first; elsewhere each mention.
+fn decisions(source: &Source<'_>) -> Vec<(usize, String)> {
+    let named = |index: &usize| !source.tokens[*index].test && source.text(*index) == "Decision";
+    let found = (0..source.tokens.len()).filter(named);
+    let lines =
+        |indexes: &mut dyn Iterator<Item = usize>| indexes.map(|index| source.tokens[index].line).collect::<Vec<_>>();
+    let strange = if source.file == CHOOSING {
+        lines(&mut found.filter(|index| source.text(index + 2) == "Candidates").skip(1))
+    } else {
+        lines(&mut found.into_iter())
+    };
+    strange.into_iter().map(|line| (line, format!("`Decision` belongs to {CHOOSING}, once"))).collect()
+}
