@@ -56,6 +56,8 @@ mod screen_lock;
 mod secrets;
 mod session_modes;
 mod sick_agents;
+#[cfg(target_os = "linux")] // elsewhere there is no Secret Service
+mod slow_keyring;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod soak;
 #[cfg(target_os = "linux")] // it looks into /proc

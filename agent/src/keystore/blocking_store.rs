@@ -32,4 +32,14 @@ pub(super) trait BlockingStore: Default + 'static {
         self.put(name, key)?;
         Ok(Saved::Now)
     }
+
+    /// Reads back a key that was put: nobody says that it is kept, or deletes another copy, before it is.
+    fn confirm(&mut self, name: &str, key: &PrivateKey) -> Result<(), StoreError> {
+        match self.load(name) {
+            Ok(there) if there == *key => Ok(()),
+            Ok(_) => Err(StoreError::Refused("it took the key, and gives back another one".to_owned())),
+            Err(StoreError::NoEntry) => Err(StoreError::Refused("it took the key, and does not have it".to_owned())),
+            Err(error) => Err(error),
+        }
+    }
 }

@@ -7,6 +7,7 @@
 mod blocking_store;
 mod credentials;
 mod encrypted_file;
+mod entries;
 mod error;
 mod kernel;
 mod keyring;
@@ -23,23 +24,21 @@ use std::time::Duration;
 
 use ghapp_protocol::message::PERSON_ANSWER;
 use ghapp_protocol::secret::Secret;
-use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::model::{AppName, KeyId, KeyPlace, PrivateKey, StoreKind};
 use crate::process::memory;
-use blocking_store::BlockingStore;
 use credentials::Credentials;
 use encrypted_file::KeyFiles;
+use entries::Entries;
 use kernel::Kernel;
 use keyring::Keyring;
 use worker::Worker;
 
 pub(crate) use blocking_store::Saved;
+pub(crate) use entries::DEADLINE;
 pub(crate) use error::StoreError;
 
-/// How long a store may take. A person at an unlock prompt gets this long before git is told; the prompt stays.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 /// How long deriving a key from a passphrase may take. It takes a second and always ends, but a machine that is busy enough gives it a
 /// small part of its time, and trying again would only start over. A little less than the answer to a person may take.
 pub(crate) const DERIVATION: Duration = PERSON_ANSWER.saturating_sub(DEADLINE);
@@ -66,8 +65,8 @@ pub(crate) struct Directories {
 
 /// All key stores of an agent.
 pub(crate) struct KeyStores {
-    keyring: Worker<Keyring>,
-    kernel: Worker<Kernel>,
+    keyring: Entries<Keyring>,
+    kernel: Entries<Kernel>,
     /// Derives keys from passphrases, one at a time: each takes much memory.
     ciphers: Worker<()>,
     files: KeyFiles,
@@ -88,8 +87,8 @@ impl KeyStores {
     /// Opens no store yet.
     pub(crate) fn new(directories: Directories) -> Self {
         Self {
-            keyring: Worker::new("keyring"),
-            kernel: Worker::new("keyutils"),
+            keyring: Entries::new("keyring"),
+            kernel: Entries::new("keyutils"),
             ciphers: Worker::new("cipher"),
             files: KeyFiles::in_directory(directories.key_files),
             credentials: Credentials::in_directory(directories.credentials),
@@ -101,8 +100,8 @@ impl KeyStores {
     pub(crate) async fn load(&self, place: &KeyPlace) -> Result<Found, StoreError> {
         let id = &place.id;
         match place.store {
-            StoreKind::Keyring => load_from(&self.keyring, id).await.map(Found::Key),
-            StoreKind::Keyutils => load_from(&self.kernel, id).await.map(Found::Key),
+            StoreKind::Keyring => self.keyring.load(id).await.map(Found::Key),
+            StoreKind::Keyutils => self.kernel.load(id).await.map(Found::Key),
             StoreKind::EncryptedFile => match self.memory().unsealed.get(id) {
                 Some(key) => Ok(Found::Key(key.clone())),
                 None => Err(self.files.holds(id).err().unwrap_or(StoreError::Locked)),
@@ -121,8 +120,8 @@ impl KeyStores {
     ) -> Result<Saved, StoreError> {
         let id = &place.id;
         match place.store {
-            StoreKind::Keyring => save_to(&self.keyring, id, key).await,
-            StoreKind::Keyutils => save_to(&self.kernel, id, key).await,
+            StoreKind::Keyring => self.keyring.save(id, key).await,
+            StoreKind::Keyutils => self.kernel.save(id, key).await,
             StoreKind::EncryptedFile => {
                 let passphrase = passphrase.ok_or(StoreError::NoPassphrase)?;
                 self.save_file(id, key, passphrase).await
@@ -140,6 +139,10 @@ impl KeyStores {
         let plain = key.clone();
         let sealed = self.ciphers.run(DERIVATION, move |()| encrypted_file::seal(&plain, &passphrase)).await?;
         let before = self.files.write(id, &sealed)?;
+        // Read back before anybody deletes another copy.
+        if self.files.read(id)? != sealed {
+            return Err(StoreError::Refused("a file was written, and another one is read".to_owned()));
+        }
         keep(&mut self.memory().unsealed, id, key);
         Ok(before.map_or(Saved::Now, Saved::InPlaceOf))
     }
@@ -199,8 +202,8 @@ impl KeyStores {
     pub(crate) async fn delete(&self, place: &KeyPlace) -> Result<bool, StoreError> {
         let id = &place.id;
         match place.store {
-            StoreKind::Keyring => delete_from(&self.keyring, id).await,
-            StoreKind::Keyutils => delete_from(&self.kernel, id).await,
+            StoreKind::Keyring => self.keyring.delete(id).await,
+            StoreKind::Keyutils => self.kernel.delete(id).await,
             StoreKind::EncryptedFile => {
                 drop(self.memory().unsealed.remove(id));
                 self.files.delete(id)
@@ -220,14 +223,14 @@ impl KeyStores {
 
     /// Whether the OS keyring can be reached. Says nothing about a lock: asking could make it prompt.
     pub(crate) async fn keyring_state(&self) -> Result<(), StoreError> {
-        self.keyring.run(STATE_DEADLINE, Keyring::reach).await
+        self.keyring.ask(STATE_DEADLINE, Keyring::reach).await
     }
 
     /// Whether a store could take a key, as far as that is known without a call that may prompt.
     pub(crate) async fn reach(&self, store: StoreKind) -> Result<(), StoreError> {
         match store {
             StoreKind::Keyring => self.keyring_state().await,
-            StoreKind::Keyutils => self.kernel.run(STATE_DEADLINE, |_| Kernel::reach()).await,
+            StoreKind::Keyutils => self.kernel.ask(STATE_DEADLINE, |_| Kernel::reach()).await,
             StoreKind::EncryptedFile | StoreKind::CredentialsDir | StoreKind::Memory => Ok(()),
         }
     }
@@ -240,7 +243,7 @@ impl KeyStores {
             StoreKind::Keyring => keyring.clone(),
             StoreKind::Keyutils => {
                 let name = id.to_string();
-                self.kernel.run(STATE_DEADLINE, move |_| Kernel::holds(&name)).await
+                self.kernel.ask(STATE_DEADLINE, move |_| Kernel::holds(&name)).await
             }
             StoreKind::EncryptedFile if self.memory().unsealed.contains_key(id) => Ok(()),
             StoreKind::EncryptedFile => Err(self.files.holds(id).err().unwrap_or(StoreError::Locked)),
@@ -260,28 +263,4 @@ impl KeyStores {
 fn keep(keys: &mut HashMap<KeyId, PrivateKey>, id: &KeyId, key: PrivateKey) -> Option<PrivateKey> {
     memory::keep_out_of_swap(key.expose());
     keys.insert(id.clone(), key)
-}
-
-async fn load_from<S: BlockingStore>(worker: &Worker<S>, id: &KeyId) -> Result<PrivateKey, StoreError> {
-    let name = id.to_string();
-    worker.run(DEADLINE, move |store| store.load(&name)).await
-}
-
-async fn save_to<S: BlockingStore>(worker: &Worker<S>, id: &KeyId, key: PrivateKey) -> Result<Saved, StoreError> {
-    let (name, late) = (id.to_string(), id.to_string());
-    let undo = move |store: &mut S, saved| {
-        if saved == Saved::WasThere {
-            return;
-        }
-        match store.delete(&late) {
-            Ok(_) => info!("a key that was saved too late was taken back"),
-            Err(error) => warn!(%error, "a key that was saved too late was left in its store"),
-        }
-    };
-    worker.run_or_undo(DEADLINE, move |store| store.save(&name, &key), undo).await
-}
-
-async fn delete_from<S: BlockingStore>(worker: &Worker<S>, id: &KeyId) -> Result<bool, StoreError> {
-    let name = id.to_string();
-    worker.run(DEADLINE, move |store| store.delete(&name)).await
 }
