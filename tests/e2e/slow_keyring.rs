@@ -251,3 +251,16 @@ fn a_keyring_that_takes_a_key_and_does_not_keep_it_is_found_out_before_the_file_
     outcome.failed().stderr_contains("it took the key, and does not have it");
     assert!(file.exists());
 }
+
+#[test]
+fn what_is_wiped_of_a_stack_is_there_whatever_size_the_environment_gives_stacks() {
+    if !all_there(TOOLS) {
+        return;
+    }
+    let mut desk = Desk::new();
+    let keyring = SlowKeyring::start(&mut desk, 0);
+    let agent = Running::spawn(desk.command(binary("ghapp-agent")).arg("--foreground").env("RUST_MIN_STACK", "200000"));
+    agent.wait_for_line("listening");
+    desk.log_in("keyring").ok();
+    assert!(keyring.has_key());
+}

@@ -19,7 +19,9 @@ const MAX_THREADS: usize = 4;
 
 /// How much of its stack the thread wipes after a call: what deciphers a key for the session bus, or from a file, leaves pieces of
 /// it there.
-const STACK: usize = 256 * 1024;
+const WIPED: usize = 256 * 1024;
+/// How large its stack is. Said here and not left to `RUST_MIN_STACK`, which may make it smaller than what is wiped of it.
+const STACK: usize = 2 * 1024 * 1024;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
@@ -117,13 +119,13 @@ fn start_thread<S: Default + 'static>(name: &'static str, threads: &Arc<AtomicUs
     static NUMBERS: AtomicU64 = AtomicU64::new(0);
     let alive = Alive::one_more(threads).ok_or(StoreError::Silent)?;
     let (jobs, receiver) = mpsc::channel::<Job<S>>();
-    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
         let _alive = alive;
         let mut store = S::default();
         // Ends when no sender is left: the worker gave this thread up, or the agent exits.
         while let Ok(job) = receiver.recv() {
             run(job, &mut store);
-            memory::wipe_stack::<STACK>();
+            memory::wipe_stack::<WIPED>();
         }
     });
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
