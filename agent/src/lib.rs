@@ -19,6 +19,10 @@
 //! The command line is a package of its own. It may know what people configure and what that means, and how their own files are
 //! read. What serves tokens is private, so that the compiler keeps the command line out.
 
+// A panic in one task or thread, of ours or of a library, ends that request: the keys in memory, the leases and the lock outlive it.
+#[cfg(not(panic = "unwind"))]
+compile_error!("the agent is built with panic = \"unwind\", so that a panic ends one request and not the agent");
+
 pub mod audit;
 mod broker;
 pub mod clock;

@@ -52,6 +52,8 @@ pub enum Issuer {
     AppId(u64),
     /// The client ID; github.com takes it, GitHub Enterprise Server from 3.14.
     ClientId(String),
+    /// GitHub has not named the App yet: it is being made. The configuration has no such App, and none signs.
+    Unnamed,
 }
 
 impl fmt::Display for Issuer {
@@ -59,6 +61,7 @@ impl fmt::Display for Issuer {
         match self {
             Self::AppId(id) => write!(formatter, "{id}"),
             Self::ClientId(id) => formatter.write_str(id),
+            Self::Unnamed => formatter.write_str("without an id"),
         }
     }
 }

@@ -289,6 +289,31 @@ fn a_github_that_stumbles_is_asked_again_and_one_that_falls_leaves_nothing() {
 }
 
 #[test]
+fn no_refusal_of_githubs_ends_the_agent_although_the_app_has_no_id_yet() {
+    let desk = Desk::new();
+    let browser = Browser::new(&desk.github);
+    let refusals = [
+        (404, "Integration not found"),
+        (401, "A JSON web token could not be decoded"),
+        (401, "'Issuer' claim ('iss') must be an Integer"),
+        (401, "Bad credentials"),
+        (403, "Resource not accessible by integration"),
+        (422, "Validation Failed"),
+    ];
+    desk.ghapp(["agent", "start"]).ok();
+    let pid = desk.agent().unwrap().pid;
+    for (status, message) in refusals {
+        desk.github.fault(Endpoint::ManifestConversion, Fault::message(status, message), 1);
+        let (running, start) = open(&mut command(&desk, &[]));
+        browser.get(&browser.register(&start));
+        let output = failed_with(running, "E43", 7);
+        output.stderr_contains("has registered has no key here");
+        assert!(!output.stderr().contains("an error of its own"), "{}", output.stderr());
+    }
+    assert_eq!(desk.agent().unwrap().pid, pid);
+}
+
+#[test]
 fn who_stops_waiting_for_the_installation_keeps_the_app() {
     let desk = Desk::new();
     let (running, start) = open(&mut command(&desk, &["--name", "patient"]));

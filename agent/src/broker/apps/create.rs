@@ -141,6 +141,12 @@ fn refused(error: &GitHubError, app: &App) -> WireError {
             ),
         )
         .hint(format!("delete the App without a key below https://{}/settings/apps, and create one anew", app.host)),
+        // The call carries no key and names no App, so these are no words about one.
+        GitHubError::KeyRefused | GitHubError::Issuer | GitHubError::UnknownApp => WireError::new(
+            ErrorCode::Refused,
+            format!("{}: {error}; so the App that it has registered has no key here", app.host),
+        )
+        .hint(format!("delete the App without a key below https://{}/settings/apps, and create one anew", app.host)),
         error => {
             let WireError { code, message, hint, git_next } = explain::github(error, app);
             let cause = format!("{message}; so the App that {} has registered has no key here", app.host);

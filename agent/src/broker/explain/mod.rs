@@ -318,7 +318,8 @@ pub(in crate::broker) fn login_again(app: &App) -> String {
 
 /// The command that adds an App, with its key in that store. An App without an id is one that GitHub is to create.
 pub(in crate::broker) fn login_command(app: &App, store: StoreKind) -> String {
-    let exists = app.app_id.is_some() || app.client_id.is_some();
+    let issuer = app.issuer();
+    let exists = issuer != Issuer::Unnamed;
     let mut command = match (exists, store) {
         (false, _) => "ghapp login --create",
         // The service manager has the key.
@@ -331,10 +332,10 @@ pub(in crate::broker) fn login_command(app: &App, store: StoreKind) -> String {
             command.push_str(part);
         }
     };
-    match exists.then(|| app.issuer()) {
-        Some(Issuer::AppId(id)) => option("app-id", &id.to_string()),
-        Some(Issuer::ClientId(id)) => option("client-id", &id),
-        None => {}
+    match issuer {
+        Issuer::AppId(id) => option("app-id", &id.to_string()),
+        Issuer::ClientId(id) => option("client-id", &id),
+        Issuer::Unnamed => {}
     }
     if app.host.as_str() != "github.com" {
         option("host", app.host.as_str());
