@@ -199,9 +199,10 @@ macro_rules! case_insensitive_name {
 case_insensitive_name! {
     /// The user or organization that owns a repository.
     ///
-    /// Letters, digits and hyphens, at most 39; also underscores, which separate the short code in the names of managed users.
+    /// Letters, digits and hyphens, at most 39, and no hyphen first; some old ones end with a hyphen, or have two in a row. Also underscores, which separate the short code in the names of managed users.
     Owner, RemoteError::Owner, |text| {
         (1..=MAX_OWNER).contains(&text.len())
+            && !text.starts_with(['-', '_'])
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     }
 }
@@ -357,6 +358,8 @@ mod tests {
             "acme/web\0",
             "acme.corp/web",
             "/acme/web",
+            "-acme/web",
+            "_acme/web",
         ] {
             assert!(FullName::parse(path).is_err(), "{path:?} was accepted");
         }

@@ -284,3 +284,12 @@ fn a_proxy_that_refuses_is_named() {
     login.fails(8, "E26", "the proxy refused a connection to ");
     assert!(desk.github.calls().is_empty());
 }
+
+#[test]
+fn an_owner_that_github_cannot_have_is_not_ours_and_costs_no_call() {
+    let desk = Desk::ready();
+    let before = desk.github.calls().api();
+    let fill = desk.fill("-acme/web");
+    assert!(!fill.stderr().contains("install"), "{}", fill.stderr());
+    assert_eq!(desk.github.calls().api(), before);
+}

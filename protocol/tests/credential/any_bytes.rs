@@ -78,7 +78,7 @@ proptest! {
     fn a_well_formed_request_keeps_its_host_and_repository(
         host in "[a-z0-9-]{1,20}(\\.[a-z0-9-]{1,20}){0,3}",
         port in proptest::option::of(1_u16..),
-        owner in "[A-Za-z0-9-]{1,34}(_[a-z]{1,4})?",
+        owner in "[A-Za-z0-9][A-Za-z0-9-]{0,33}(_[a-z]{1,4})?",
         repository in "[A-Za-z0-9_-][A-Za-z0-9._-]{0,90}[A-Za-z0-9_-]",
         spelling in select(vec!["", ".git", ".git/", "/info/lfs", ".git/info/lfs"]),
         line_end in select(vec!["\n", "\r\n"]),
