@@ -18,6 +18,10 @@ use crate::terminal::output::Output;
 /// Largest file that is read. A 16384-bit key as PEM has 13 KB; a CI secret may wrap it in base64 twice.
 const MAX_PEM: u64 = 64 * 1024;
 
+/// What helps when the file is not there.
+const WHERE_FROM: &str =
+    "give the name of the file that \"Generate a private key\" on the App's settings page downloads: *.private-key.pem";
+
 /// Where a key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PemSource {
@@ -48,7 +52,8 @@ impl PemSource {
             Self::Stdin => bounded(io::stdin().lock())
                 .map_err(|error| CliError::new(ErrorCode::File, format!("cannot read standard input: {error}")))?,
             Self::File(path) => {
-                File::open(path).and_then(bounded).map_err(|error| CliError::file("read", path, error))?
+                let unreadable = |error| CliError::file("read", path, error).hint(WHERE_FROM);
+                File::open(path).and_then(bounded).map_err(unreadable)?
             }
         };
         let Some(bytes) = bytes else {
