@@ -63,6 +63,16 @@ fn the_documented_example_is_understood() {
 }
 
 #[test]
+fn a_value_of_another_type_is_told_with_its_key() {
+    mistake(
+        "[[rule]]\nmatch = \"github.com/acme/*\"\ndeny = ^\"yes\"\n",
+        "deny: invalid type: string \"yes\", expected a boolean",
+    );
+    mistake("[agent]\nrevoke_on_stop = ^1\n", "revoke_on_stop: invalid type");
+    mistake("[[app]]\nname = \"bot\"\napp_id = ^\"one\"\n", "app_id: invalid type");
+}
+
+#[test]
 fn every_store_is_a_signer() {
     for name in ["keyring", "keyutils", "encrypted-file", "credentials-dir", "memory"] {
         let config = read(&format!("[[app]]\nname = \"bot\"\napp_id = 1\nsigner = \"{name}\"\n")).unwrap();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::configuration::{Config, Settings};
-use super::position::{line_and_column, nearest};
+use super::position::{key_before, line_and_column, nearest};
 use crate::files::regular_file;
 use crate::model::{
     Access, ApiUrl, App, AppName, Fingerprint, InstallationId, OnFailure, Pattern, Permissions, Reach, Rule, StoreKind,
@@ -178,7 +178,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     };
     let raw: RawConfig = toml::from_str(text).map_err(|error| {
         let byte = error.span().map_or(0, |span| span.start);
-        content(Mistake { byte, message: describe(error.message()) })
+        let message = describe(error.message());
+        let message = match key_before(text, byte).filter(|_| message.starts_with("invalid type")) {
+            Some(key) => format!("{key}: {message}"),
+            None => message,
+        };
+        content(Mistake { byte, message })
     })?;
     check(&raw).map_err(content)
 }

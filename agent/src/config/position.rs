@@ -16,6 +16,13 @@ pub fn nearest<'a>(written: &str, valid: &[&'a str]) -> Option<&'a str> {
     valid.iter().min_by_key(distance).filter(|key| distance(key) <= MAX_EDITS).copied()
 }
 
+/// The key whose value begins there, if it is on the same line.
+pub(super) fn key_before(text: &str, byte: usize) -> Option<&str> {
+    let line = text.get(..byte)?.lines().next_back()?;
+    let key = line.trim_end().strip_suffix('=')?.rsplit(['{', ',']).next()?.trim();
+    (!key.is_empty()).then_some(key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{line_and_column, nearest};
