@@ -265,9 +265,9 @@ mod tests {
         // Few letters, so that names often are alike: equal, equal but for case, or one the beginning of the other.
         #[test]
         fn patterns_match_what_they_mean(
-            pattern in "(h|H|hh)/([aAbB-]{1,3}/([aAbB._-]{1,3}|[aAbB_-]{1,2}\\*|\\*)|\\*(/([aAbB_-]{1,3}|\\*))?)",
+            pattern in "(h|H|hh)/([aAbB][aAbB-]{0,2}/([aAbB._-]{1,3}|[aAbB_-]{1,2}\\*|\\*)|\\*(/([aAbB_-]{1,3}|\\*))?)",
             host in "(h|H|hh)",
-            name in "[aAbB-]{1,3}/[aAbB_-]{1,3}",
+            name in "[aAbB][aAbB-]{0,2}/[aAbB_-]{1,3}",
         ) {
             prop_assume!(Pattern::parse(&pattern).is_ok()); // `.` and `..` are no repositories
             prop_assert_eq!(matches(&pattern, &host, &name), means(&pattern, &host, &name));
@@ -275,9 +275,9 @@ mod tests {
 
         #[test]
         fn any_name_is_matched_in_any_case_and_no_longer_or_shorter_one(
-            owner in "[A-Za-z0-9_-]{2,38}",
+            owner in "[A-Za-z0-9]{2}[A-Za-z0-9_-]{0,36}",
             repository in "[A-Za-z0-9_-]{2,99}",
-            other in "[A-Za-z0-9_-]",
+            other in "[A-Za-z0-9]",
         ) {
             let shouted = format!("{owner}/{repository}").to_uppercase();
             let longer = [format!("{other}{owner}/{repository}"), format!("{owner}{other}/{repository}")];

@@ -94,7 +94,11 @@ fn what_would_be_a_mistake_is_not_written() {
             "there is no key \"agent.min_tll\"\nghapp: hint: did you mean: ghapp config set agent.min_ttl",
         ),
         (&["agent.min_ttl", "2h"], "E32", "cannot set agent.min_ttl: min_ttl must be a time from \"2m\" to \"50m\""),
-        (&["agent.revoke_on_stop", "maybe"], "E32", "cannot set agent.revoke_on_stop: invalid type: string \"maybe\""),
+        (
+            &["agent.revoke_on_stop", "maybe"],
+            "E32",
+            "cannot set agent.revoke_on_stop: revoke_on_stop: invalid type: string \"maybe\"",
+        ),
         (&["rule.1.app", "other"], "E32", "cannot set rule.1.app: there is no App of that name; there are: acme-bot"),
         (&["--unset", "rule.1.match"], "E32", "cannot set rule.1.match: missing field `match`"),
         (&["rule.2.access", "read"], "E46", "there is no [[rule]] table number 2 in "),
