@@ -75,7 +75,7 @@ impl Endpoint {
 
     /// Refuses a place that another user could have put a socket into. Something missing is not an error here.
     pub fn check(&self) -> Result<(), EndpointError> {
-        platform::check(&self.path, self.chosen)
+        platform::check(&self.path, self.chosen, self.is_exposed())
     }
 
     /// Makes the directory, private from its first moment, and then checks it.

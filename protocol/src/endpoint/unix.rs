@@ -88,7 +88,7 @@ fn foreign(metadata: &Metadata) -> Option<String> {
     }
 }
 
-pub(super) fn check(path: &Path, chosen: bool) -> Result<(), EndpointError> {
+pub(super) fn check(path: &Path, chosen: bool, exposed: bool) -> Result<(), EndpointError> {
     let directory = parent(path);
     let metadata = match fs::symlink_metadata(directory) {
         Ok(metadata) => metadata,
@@ -97,17 +97,39 @@ pub(super) fn check(path: &Path, chosen: bool) -> Result<(), EndpointError> {
             return Err(EndpointError::Io { directory: directory.to_owned(), source });
         }
     };
-    let why = if chosen {
-        // A chosen place may be shared (a mounted socket); other users must only not be able to replace it.
-        let mode = metadata.permissions().mode();
-        (metadata.is_dir() && mode & OTHERS_WRITE != 0 && mode & STICKY == 0)
-            .then(|| "others can replace the socket in it".to_owned())
-    } else {
-        why_not_private(directory)
-    };
+    let why = if chosen { why_replaceable(directory, &metadata, exposed) } else { why_not_private(directory) };
     match why {
         None => Ok(()),
         Some(why) => Err(EndpointError::Unsafe { directory: directory.to_owned(), why }),
+    }
+}
+
+/// Why somebody else could put another socket at a chosen place, if that is so. The place may be shared, as a mounted socket is.
+fn why_replaceable(directory: &Path, metadata: &Metadata, exposed: bool) -> Option<String> {
+    let me = rustix::process::geteuid().as_raw();
+    // Who exposes a socket to another user owns the directory around it.
+    let is_foreign = |it: &Metadata| ![0, me].contains(&it.uid()) && !exposed;
+    let is_open = |it: &Metadata| {
+        let mode = it.permissions().mode();
+        mode & OTHERS_WRITE != 0 && mode & STICKY == 0
+    };
+    let behind = if metadata.is_symlink() {
+        if is_foreign(metadata) {
+            return Some(format!("it is a symbolic link of uid {}", metadata.uid()));
+        }
+        if fs::metadata(parent(directory)).is_ok_and(|it| is_open(&it)) {
+            return Some("it is a symbolic link that others can replace".to_owned());
+        }
+        fs::metadata(directory).ok()? // a link to nothing: there is no socket
+    } else {
+        metadata.clone()
+    };
+    if is_open(&behind) {
+        Some("others can replace the socket in it".to_owned())
+    } else if behind.is_dir() && is_foreign(&behind) {
+        Some(format!("it belongs to uid {} and not to uid {me}", behind.uid()))
+    } else {
+        None
     }
 }
 
@@ -227,6 +249,32 @@ mod tests {
         chosen.check().expect("a sticky directory keeps others from replacing the socket");
         fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(chosen.check().is_err());
+    }
+
+    #[test]
+    fn a_chosen_place_behind_a_link_or_of_another_user_is_looked_at_too() {
+        let temp = tempfile::tempdir().unwrap();
+        private(temp.path());
+        let (shared, link) = (temp.path().join("shared"), temp.path().join("link"));
+        fs::create_dir(&shared).unwrap();
+        symlink(&shared, &link).unwrap();
+        let chosen = Endpoint::at(link.join("agent.sock")).unwrap();
+        private(&shared);
+        chosen.check().unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = chosen.check().unwrap_err().to_string();
+        assert!(error.contains("others can replace the socket"), "{error}");
+        private(&shared);
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = chosen.check().unwrap_err().to_string();
+        assert!(error.contains("a symbolic link that others can replace"), "{error}");
+        private(temp.path());
+        // Only root can give a directory away.
+        if std::os::unix::fs::chown(&shared, Some(65534), None).is_ok() {
+            let error = chosen.check().unwrap_err().to_string();
+            assert!(error.contains("it belongs to uid 65534"), "{error}");
+            Endpoint::at(shared.join("exposed.sock")).unwrap().check().unwrap();
+        }
     }
 
     #[test]

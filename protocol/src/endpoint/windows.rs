@@ -27,7 +27,7 @@ pub(super) fn check_address(path: &Path) -> Result<(), EndpointError> {
     Err(EndpointError::BadPath { path: path.to_owned(), why: r"a pipe's name begins with \\.\pipe\" })
 }
 
-pub(super) fn check(_path: &Path, _chosen: bool) -> Result<(), EndpointError> {
+pub(super) fn check(_path: &Path, _chosen: bool, _exposed: bool) -> Result<(), EndpointError> {
     Ok(())
 }
 
