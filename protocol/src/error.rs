@@ -244,6 +244,11 @@ error_codes! {
         "ghapp key remove FINGERPRINT, for one that is needed no more";
 }
 
+/// Longest cause or hint, in bytes: more than a person reads.
+const MAX_TEXT: usize = 2048;
+/// Stands for the end of a text that is longer.
+const CUT: &str = " ...";
+
 /// A failure on the wire: a code to decide by, a cause to read, a step to take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireError {
@@ -262,13 +267,13 @@ pub struct WireError {
 impl WireError {
     /// A failure without a hint.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, git_next: None }
+        Self { code, message: bounded(message.into()), hint: None, git_next: None }
     }
 
     /// Adds the next step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(bounded(hint.into()));
         self
     }
 
@@ -276,6 +281,15 @@ impl WireError {
     pub fn git_next(&self) -> GitNext {
         self.git_next.unwrap_or(self.code.git_next())
     }
+}
+
+/// A text of bounded size. Names and the words of servers are in it, and an answer has to fit into a frame.
+fn bounded(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT - CUT.len()));
+        text.push_str(CUT);
+    }
+    text
 }
 
 impl fmt::Display for WireError {
@@ -290,7 +304,17 @@ impl std::error::Error for WireError {}
 mod tests {
     use std::collections::HashSet;
 
-    use super::ErrorCode;
+    use super::{ErrorCode, MAX_TEXT, WireError};
+
+    #[test]
+    fn a_cause_and_a_hint_are_bounded_whatever_is_named_in_them() {
+        let long = "\u{e9}".repeat(100_000);
+        let error = WireError::new(ErrorCode::Denied, long.clone()).hint(long);
+        let hint = error.hint.unwrap();
+        assert!(error.message.len() <= MAX_TEXT && error.message.ends_with("\u{e9} ..."), "{}", error.message.len());
+        assert!(hint.len() <= MAX_TEXT, "{}", hint.len());
+        assert_eq!(WireError::new(ErrorCode::Denied, "short").message, "short");
+    }
 
     #[test]
     fn every_code_has_an_id_of_its_own_and_a_documented_exit_code() {

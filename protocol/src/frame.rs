@@ -53,6 +53,28 @@ impl From<io::Error> for FrameError {
     }
 }
 
+/// Bytes of JSON that a page of a listing may have: what is left in a frame is more than the rest of an answer needs.
+pub const MAX_PAGE: usize = MAX_FRAME - 8192;
+
+/// As many items of a listing as fit into one answer, and whether there are more. The first one is always among them.
+pub fn page<T: Serialize>(items: impl IntoIterator<Item = T>) -> (Vec<T>, bool) {
+    page_of(MAX_PAGE, items)
+}
+
+/// The same where an answer has several lists, each with its part of the bytes.
+pub fn page_of<T: Serialize>(bytes: usize, items: impl IntoIterator<Item = T>) -> (Vec<T>, bool) {
+    let (mut page, mut size) = (Vec::new(), 0);
+    for item in items {
+        // What cannot be written fails when the answer is written.
+        size += serde_json::to_vec(&item).map_or(0, |json| json.len() + 1);
+        if size > bytes && !page.is_empty() {
+            return (page, true);
+        }
+        page.push(item);
+    }
+    (page, false)
+}
+
 /// Turns a message into one buffer, length first, so that it leaves in one write.
 pub fn encode<T: Serialize>(message: &T) -> Result<Zeroizing<Vec<u8>>, FrameError> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(512));
@@ -112,7 +134,20 @@ pub fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<T, FrameError
 
 #[cfg(test)]
 mod tests {
-    use super::{FrameError, MAX_FRAME, encode, length, read};
+    use super::{FrameError, MAX_FRAME, MAX_PAGE, encode, length, page, page_of, read};
+
+    #[test]
+    fn a_page_is_as_large_as_a_frame_takes_whatever_the_items_are() {
+        let (small, more) = page((0..50).map(|_| "x".repeat(100)));
+        assert_eq!((small.len(), more), (50, false));
+        let large: Vec<_> = (0..50).map(|_| "\n".repeat(5000)).collect();
+        let (first, more) = page(&large);
+        // Written as two characters each.
+        assert_eq!((first.len(), more), (MAX_PAGE / 10_003, true));
+        encode(&first).unwrap();
+        let huge = "x".repeat(2 * MAX_FRAME);
+        assert_eq!(page_of(1, [&huge, &huge]), (vec![&huge], true), "a list never comes to nothing");
+    }
 
     #[test]
     fn a_message_is_its_length_and_its_json() {

@@ -16,12 +16,21 @@ struct RevokedOutput<'a> {
     revoked: &'a [LeaseId],
     unknown: &'a [LeaseId],
     failed: Vec<Failed<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    revoked_unlisted: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    failed_unlisted: usize,
 }
 
 #[derive(Serialize)]
 struct Failed<'a> {
     id: LeaseId,
     reason: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Revoke) -> Result<(), CliError> {
@@ -37,25 +46,37 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Revoke) -> Resul
     let Reply::Revoked(outcome) = session.agent.ask_slow(call)? else {
         return Err(session.agent.unexpected());
     };
-    let Revoked { revoked, unknown, failed } = &outcome;
+    let Revoked { revoked, unknown, failed, revoked_unlisted, failed_unlisted, .. } = &outcome;
     if arguments.form.json {
         let failed = failed.iter().map(|(id, error)| Failed { id: *id, reason: &error.message });
-        session.output.json(&RevokedOutput { schema: SCHEMA, revoked, unknown, failed: failed.collect() })?;
+        let (revoked_unlisted, failed_unlisted) = (*revoked_unlisted, *failed_unlisted);
+        let failed = failed.collect();
+        session.output.json(&RevokedOutput {
+            schema: SCHEMA,
+            revoked,
+            unknown,
+            failed,
+            revoked_unlisted,
+            failed_unlisted,
+        })?;
     } else if !revoked.is_empty() || (unknown.is_empty() && failed.is_empty()) {
-        session.output.report(&format!("revoked {}", wording::count(revoked.len(), "lease")))?;
+        session.output.report(&format!("revoked {}", wording::count(revoked.len() + revoked_unlisted, "lease")))?;
     }
     for (id, reason) in failed {
         session.output.warning(&format!("{id} is still alive at GitHub: {reason}"));
     }
-    conclude(unknown, failed)
+    conclude(unknown, failed, *failed_unlisted)
 }
 
 /// Fails unless all tokens have been revoked.
-fn conclude(unknown: &[LeaseId], failed: &[(LeaseId, WireError)]) -> Result<(), CliError> {
+fn conclude(unknown: &[LeaseId], failed: &[(LeaseId, WireError)], unlisted: usize) -> Result<(), CliError> {
     // Usually all of them fail for the same reason.
     if let Some((_, error)) = failed.first() {
-        return Err(CliError::new(error.code, format!("could not revoke {}", wording::count(failed.len(), "lease")))
-            .hint("they die within the hour; their App's page at GitHub can suspend it at once"));
+        return Err(CliError::new(
+            error.code,
+            format!("could not revoke {}", wording::count(failed.len() + unlisted, "lease")),
+        )
+        .hint("they die within the hour; their App's page at GitHub can suspend it at once"));
     }
     if unknown.is_empty() {
         return Ok(());
@@ -74,11 +95,11 @@ mod tests {
 
     #[test]
     fn a_token_that_lives_on_is_worse_than_an_unknown_id() {
-        assert!(conclude(&[], &[]).is_ok());
-        let unknown = conclude(&[LeaseId(7), LeaseId(9)], &[]).unwrap_err();
+        assert!(conclude(&[], &[], 0).is_ok());
+        let unknown = conclude(&[LeaseId(7), LeaseId(9)], &[], 0).unwrap_err();
         assert_eq!(unknown.message, "there is no lease L7, L9");
         assert_eq!(unknown.code.exit(), 1);
         let failed = [(LeaseId(8), WireError::new(ErrorCode::Unreachable, "timed out"))];
-        assert_eq!(conclude(&[LeaseId(7)], &failed).unwrap_err().code, ErrorCode::Unreachable);
+        assert_eq!(conclude(&[LeaseId(7)], &failed, 0).unwrap_err().code, ErrorCode::Unreachable);
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyStatus, Label, LeaseId};
 use crate::error::{ErrorCode, WireError};
+use crate::frame::{MAX_PAGE, page_of};
 use crate::remote::{FullName, Host, RepositoryName};
 use crate::secret::{self, Secret};
 use crate::token_hash::TokenHash;
@@ -159,6 +160,35 @@ pub struct Revoked {
     /// Still alive at GitHub, with the reason; the agent no longer hands them out.
     #[serde(default)]
     pub failed: Vec<(LeaseId, WireError)>,
+    /// Killed, and not listed: they would not fit into one answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revoked_unlisted: usize,
+    /// Not known, and not listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown_unlisted: usize,
+    /// Still alive, and not listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_unlisted: usize,
+}
+
+impl Revoked {
+    /// The same with as many of them as fit into one answer, and the number of the others: what was done must be told.
+    #[must_use]
+    pub fn fitted(self) -> Self {
+        let Self { revoked, unknown, failed, .. } = self;
+        let (killed, not_known, alive) = (revoked.len(), unknown.len(), failed.len());
+        let (revoked, _) = page_of(MAX_PAGE / 4, revoked);
+        let (unknown, _) = page_of(MAX_PAGE / 4, unknown);
+        let (failed, _) = page_of(MAX_PAGE / 2, failed);
+        Self {
+            revoked_unlisted: killed - revoked.len(),
+            unknown_unlisted: not_known - unknown.len(),
+            failed_unlisted: alive - failed.len(),
+            revoked,
+            unknown,
+            failed,
+        }
+    }
 }
 
 /// What became of an App that was to be forgotten.
@@ -323,4 +353,28 @@ pub struct Identity {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorCode, LeaseId, Revoked, WireError};
+    use crate::frame;
+
+    #[test]
+    fn what_became_of_many_tokens_fits_into_an_answer_and_none_is_forgotten() {
+        let error = WireError::new(ErrorCode::Unreachable, "x".repeat(10_000)).hint("y".repeat(10_000));
+        let many = 20_000;
+        let outcome = Revoked {
+            revoked: (0..many).map(LeaseId).collect(),
+            unknown: (0..many).map(LeaseId).collect(),
+            failed: (0..100).map(|id| (LeaseId(id), error.clone())).collect(),
+            ..Revoked::default()
+        };
+        let fitted = outcome.fitted();
+        frame::encode(&fitted).unwrap();
+        assert_eq!(fitted.revoked.len() + fitted.revoked_unlisted, 20_000);
+        assert_eq!(fitted.unknown.len() + fitted.unknown_unlisted, 20_000);
+        assert_eq!(fitted.failed.len() + fitted.failed_unlisted, 100);
+        assert!(!fitted.failed.is_empty());
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn revoke(broker: &Broker, revoke: Revoke, caller: &Caller) -> 
         "nothing".clone_into(&mut entry.record.outcome);
         broker.shared.write(entry);
     }
-    Reply::Revoked(outcome)
+    Reply::Revoked(outcome.fitted())
 }
 
 /// Revokes every token at GitHub, for an agent that stops. From now on none is handed out. Mints that are under way are waited for,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ghapp_protocol::error::WireError;
+use ghapp_protocol::frame::page;
 use ghapp_protocol::message::{Reply, RepositoriesCall, RepositoryStatus};
 
 use crate::broker::app_api::pending;
@@ -12,9 +13,6 @@ use crate::broker::{Broker, explain};
 use crate::github::ListedRepository;
 use crate::model::{App, Caller, Installation, InstallationId};
 
-/// Repositories in one answer: up to about 220 bytes each, so that a page stays below the largest frame.
-const REPOSITORIES_PER_PAGE: usize = 200;
-
 /// A page of the repositories that an installation reaches: as GitHub lists them now, or as it did last.
 pub(crate) async fn repositories(broker: &Arc<Broker>, call: &RepositoriesCall, caller: &Caller) -> Reply {
     let all = match reached(broker, call, caller).await {
@@ -23,8 +21,8 @@ pub(crate) async fn repositories(broker: &Arc<Broker>, call: &RepositoriesCall, 
     };
     let from = call.after.map_or(0, |after| all.partition_point(|one| one.id <= after));
     let behind = &all[from..];
-    let page = behind.iter().take(REPOSITORIES_PER_PAGE).map(repository_status).collect();
-    Reply::Repositories { repositories: page, more: behind.len() > REPOSITORIES_PER_PAGE }
+    let (repositories, more) = page(behind.iter().map(repository_status));
+    Reply::Repositories { repositories, more }
 }
 
 async fn reached(broker: &Arc<Broker>, call: &RepositoriesCall, caller: &Caller) -> Result<Reached, WireError> {

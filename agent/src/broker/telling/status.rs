@@ -11,12 +11,7 @@ use crate::broker::state::Summary;
 use crate::broker::{Broker, explain};
 use crate::failures::Failure;
 use crate::keystore::{KeyStores, StoreError};
-use crate::model::{App, Fingerprint, StoreKind};
-
-/// Leases in one answer: about 600 bytes each, so that a page is far below the largest frame.
-const LEASES_PER_PAGE: usize = 50;
-/// Installations in one answer: up to about 1,500 bytes each, with every permission there is.
-const INSTALLATIONS_PER_PAGE: usize = 25;
+use crate::model::{App, Fingerprint, Installation, StoreKind};
 
 /// What `status` cannot know from the broker: where the agent listens and how it was started.
 #[derive(Debug, Clone)]
@@ -81,7 +76,7 @@ fn missing(broker: &Broker, app: &App, found: &[(Fingerprint, Stored)]) -> Vec<S
 
 /// A page of live tokens, without the tokens.
 pub(crate) fn leases(broker: &Broker, after: Option<LeaseId>) -> Reply {
-    let (leases, more) = broker.tokens.page(after, LEASES_PER_PAGE, lease_status);
+    let (leases, more) = broker.tokens.page(after, lease_status);
     Reply::Leases { leases, more }
 }
 
@@ -95,8 +90,8 @@ pub(crate) async fn installations(broker: &Broker, call: &InstallationsCall) -> 
     let Some(app) = config.apps.iter().find(|app| app.name.as_str() == call.app) else {
         return Reply::Error(explain::unknown_app(&call.app));
     };
-    let (page, more) = broker.tokens.page_of_installations(&app.name, call.after, INSTALLATIONS_PER_PAGE);
-    let installations = page.iter().map(|one| installation_status(app, one)).collect();
+    let of = |one: &Installation| installation_status(app, one);
+    let (installations, more) = broker.tokens.page_of_installations(&app.name, call.after, of);
     Reply::Installations { installations, more }
 }
 

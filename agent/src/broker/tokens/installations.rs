@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use ghapp_protocol::error::{ErrorCode, WireError};
+use ghapp_protocol::frame;
 use ghapp_protocol::remote::Owner;
+use serde::Serialize;
 
 use super::Tokens;
 use crate::broker::app_api::pending;
@@ -106,18 +108,17 @@ impl Tokens {
         self.shared.state().known.seen_installations(app).find(|installation| wanted(installation)).cloned()
     }
 
-    /// The installations of an App that were heard of, behind an id and in the order of their ids: as many as `most`, and whether there
-    /// are more.
-    pub(in crate::broker) fn page_of_installations(
+    /// The installations of an App that were heard of, behind an id and in the order of their ids: what `of` tells of as many as fit
+    /// into an answer, and whether there are more.
+    pub(in crate::broker) fn page_of_installations<T: Serialize>(
         &self,
         app: &AppName,
         after: Option<u64>,
-        most: usize,
-    ) -> (Vec<Installation>, bool) {
+        of: impl Fn(&Installation) -> T,
+    ) -> (Vec<T>, bool) {
         let state = self.shared.state();
         let is_behind = |one: &&Installation| after.is_none_or(|after| one.id.0 > after);
-        let mut behind = state.known.seen_installations(app).filter(is_behind);
-        (behind.by_ref().take(most).cloned().collect(), behind.next().is_some())
+        frame::page(state.known.seen_installations(app).filter(is_behind).map(of))
     }
 
     /// Believes what GitHub just said about an owner.

@@ -17,8 +17,10 @@ pub(in crate::broker) use wanted::Wanted;
 use std::sync::Arc;
 
 use ghapp_protocol::error::WireError;
+use ghapp_protocol::frame;
 use ghapp_protocol::message::{Erase, LeaseId};
 use ghapp_protocol::remote::Owner;
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::app_api::AppApi;
@@ -62,18 +64,17 @@ impl Tokens {
         self.shared.state().live.erase(erase, exposure, now)
     }
 
-    /// The tokens that are alive, behind a lease and in the order of their ids: what `of` tells of as many as `most`, and whether there
-    /// are more.
-    pub(in crate::broker) fn page<T>(
+    /// The tokens that are alive, behind a lease and in the order of their ids: what `of` tells of as many as fit into an answer, and
+    /// whether there are more.
+    pub(in crate::broker) fn page<T: Serialize>(
         &self,
         after: Option<LeaseId>,
-        most: usize,
         of: impl Fn(&TokenLease) -> T,
     ) -> (Vec<T>, bool) {
         let now = self.shared.now();
         let state = self.shared.state();
-        let mut behind = state.live.all(now).filter(|lease| after.is_none_or(|after| lease.id > after));
-        (behind.by_ref().take(most).map(of).collect(), behind.next().is_some())
+        let behind = state.live.all(now).filter(|lease| after.is_none_or(|after| lease.id > after));
+        frame::page(behind.map(of))
     }
 
     /// How many tokens of some kind are alive.
