@@ -54,7 +54,7 @@ pub mod program {
     use ghapp_protocol::endpoint::Endpoint;
 
     pub use crate::lifecycle::{
-        Outcome, Start, StartupError, arguments, detach, leave_session, tell_failure, tell_misplaced,
+        Outcome, Start, StartupError, arguments, close_inherited, detach, leave_session, tell_failure, tell_misplaced,
     };
     pub use crate::process::memory::WipingAllocator;
 

@@ -1,6 +1,5 @@
 //! `ghapp-agent`: the daemon that holds key access and tokens and serves the local socket.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use ghapp_agent::config;
 use ghapp_agent::program::arguments::{self, Arguments, Mode, Request, UsageError};
 use ghapp_agent::program::{self, Outcome, Start, StartupError, WipingAllocator};
 use ghapp_protocol::endpoint::Endpoint;
-use ghapp_protocol::hardening;
+use ghapp_protocol::{hardening, trace};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, writer::BoxMakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -28,6 +27,7 @@ const TRACE_VARIABLE: &str = "GHAPP_TRACE";
 
 fn main() -> ExitCode {
     hardening::harden(); // before anything else: nothing is secret yet
+    program::close_inherited(); // and nothing is open yet
     let Arguments { mode, watched, socket, config } = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Request::Run(arguments)) => arguments,
         Ok(Request::Help) => return print(arguments::HELP),
@@ -113,7 +113,7 @@ fn start_logging(start: Start) {
     }
     // Only what we log: libraries log what they hold.
     let ours = Targets::new().with_target("ghapp_agent", level);
-    let writer = match file.and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok()) {
+    let writer = match file.and_then(|path| trace::open(&path).ok()) {
         Some(file) => BoxMakeWriter::new(std::sync::Mutex::new(file)),
         None => BoxMakeWriter::new(std::io::stderr),
     };

@@ -2,9 +2,12 @@
 //! key is left out all the same.
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
+
+#[cfg(unix)]
+use rustix::fs::OFlags;
 
 use crate::secret::MARKS;
 
@@ -24,9 +27,24 @@ pub fn event(describe: impl FnOnce() -> String) {
     if target == OsStr::new("1") {
         drop(std::io::stderr().write_all(line.as_bytes()));
     } else if Path::new(&target).is_absolute() {
-        let file = OpenOptions::new().create(true).append(true).open(target);
-        drop(file.and_then(|mut file| file.write_all(line.as_bytes())));
+        drop(open(Path::new(&target)).and_then(|mut file| file.write_all(line.as_bytes())));
     }
+}
+
+/// Opens the file of a trace to append to it. It says what a person works on, so it is made for its user alone; and it is not written
+/// through a link, which in a shared directory somebody else may have laid.
+#[cfg(unix)]
+pub fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags =
+        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
+    OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(flags).open(path)
+}
+
+/// Opens the file of a trace to append to it.
+#[cfg(not(unix))]
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// The text without the words in which a key or a token begins.
@@ -38,6 +56,19 @@ fn redacted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::redacted;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_trace_is_its_users_alone_and_not_written_through_a_link() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let temp = tempfile::tempdir().unwrap();
+        let (trace, link) = (temp.path().join("trace"), temp.path().join("link"));
+        drop(super::open(&trace).unwrap());
+        assert_eq!(std::fs::metadata(&trace).unwrap().permissions().mode() & 0o077, 0);
+        symlink(temp.path().join("other"), &link).unwrap();
+        assert!(super::open(&link).is_err());
+        assert!(!temp.path().join("other").exists());
+    }
 
     #[test]
     fn a_word_that_looks_like_a_secret_is_left_out() {

@@ -31,6 +31,8 @@ mod guarantees;
 mod hardening;
 mod hosts;
 mod identity;
+#[cfg(target_os = "linux")] // it looks into /proc
+mod inherited;
 #[cfg(target_os = "linux")] // only Linux keeps keys in the kernel
 mod kernel_keyring;
 mod keyring;

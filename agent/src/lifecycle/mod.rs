@@ -5,6 +5,7 @@ pub mod arguments;
 mod detach;
 mod error;
 mod listener;
+mod open_files;
 mod ready;
 #[cfg(target_os = "linux")]
 mod screen_lock;
@@ -33,6 +34,7 @@ use crate::process::memory;
 
 pub use detach::{Outcome, detach, leave_session, tell_failure, tell_misplaced};
 pub use error::StartupError;
+pub use open_files::close_inherited;
 pub use ready::Start;
 
 /// How often the agent looks whether it has been unused for long enough to lock or to exit, and whether its socket is still its own.
@@ -57,6 +59,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let listen = |source| StartupError::Listen { endpoint: endpoint.clone(), source };
+    open_files::allow_enough();
     let activated = activation::take().map_err(StartupError::Activation)?;
     let started_by = match (&activated, start) {
         _ if watched.is_some() => "command",
