@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use ghapp_agent::config::{self, ConfigError, Dotted, EditError, UnknownKey};
 use ghapp_protocol::error::ErrorCode;
@@ -17,6 +18,10 @@ use crate::terminal::wording::count;
 
 /// How often a change is tried when another process changes the file meanwhile. Twice is a coincidence.
 const ATTEMPTS: usize = 3;
+/// How long another program's turn is waited for, and how often: nothing tells of its end, and it takes as long as a file takes to be
+/// written.
+const WAIT: Duration = Duration::from_millis(10);
+const WAITS: usize = 500;
 
 #[derive(Serialize)]
 struct PathOutput<'a> {
@@ -157,11 +162,14 @@ fn set(session: &Session<'_>, arguments: &Set) -> Result<(), CliError> {
 }
 
 fn write(session: &Session<'_>, key: &Dotted, value: Option<&str>) -> Result<(), EditError> {
-    let mut attempt = 0;
+    let (mut attempt, mut waits) = (1, 0);
     loop {
-        attempt += 1;
         match config::set_value(&session.config, key, value)?.write() {
-            Err(EditError::Changed { .. }) if attempt < ATTEMPTS => {}
+            Err(EditError::Changed { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(EditError::Busy { .. }) if waits < WAITS => {
+                waits += 1;
+                std::thread::park_timeout(WAIT);
+            }
             outcome => return outcome.map(drop),
         }
     }

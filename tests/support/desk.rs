@@ -165,6 +165,7 @@ impl Desk {
             log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
             log
         };
+        let exposed = || std::fs::read_to_string(self.exposed_audit_file()).unwrap_or_default();
         let marker = TokenHash::of(b"a token that nobody has");
         let host = Host::parse("marker.invalid").expect("it is a host");
         let is_marker = |line: &str| line.contains("\"marker.invalid\"");
@@ -174,12 +175,29 @@ impl Desk {
                 read().lines().filter(|line| is_marker(line)).count() > before
             });
         }
-        read().lines().filter(|line| !is_marker(line)).map(str::to_owned).collect()
+        let (own, exposed) = (read(), exposed());
+        // In the order in which they were decided.
+        let place = |line: &str| -> (String, u64) {
+            let line: Value = serde_json::from_str(line).expect("the log has lines of JSON");
+            (line["ts"].as_str().unwrap_or_default().to_owned(), line["seq"].as_u64().unwrap_or_default())
+        };
+        let mut own = own.lines().filter(|line| !is_marker(line)).peekable();
+        let mut lines = Vec::new();
+        for line in exposed.lines() {
+            lines.extend(std::iter::from_fn(|| own.next_if(|own| place(own) < place(line))));
+            lines.push(line);
+        }
+        lines.into_iter().chain(own).map(str::to_owned).collect()
     }
 
     /// The audit log.
     pub fn audit_file(&self) -> PathBuf {
         self.home().join(".local/state/ghapp/audit.jsonl")
+    }
+
+    /// What the audit log says about questions over exposed sockets.
+    pub fn exposed_audit_file(&self) -> PathBuf {
+        self.audit_file().with_extension("exposed.jsonl")
     }
 
     /// The configuration file.

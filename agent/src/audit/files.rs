@@ -8,6 +8,12 @@ use crate::files::private_directory;
 /// Older files that are kept: `audit.jsonl.1` is the youngest of them.
 pub(super) const KEPT: u32 = 4;
 
+/// The name of the file with the lines about what was asked over exposed sockets. It fills and rotates by itself, so that those who
+/// ask there cannot push out what else is written down.
+pub(super) fn of_exposed(path: &Path) -> PathBuf {
+    path.with_extension("exposed.jsonl")
+}
+
 /// The name of an older file.
 pub(super) fn aside(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -1,8 +1,12 @@
 //! The audit log: one JSON line per decision, in a file that only its user can read. Never a token; its hash, as in GitHub's
 //! own audit log.
 //!
-//! A separate thread writes it, so that no answer waits for a disk.
+//! A thread of its own writes, so that no answer waits for a disk.
+//!
+//! What is asked over an exposed socket has a budget, and files of its own, unless it led to a token: the far side cannot push the
+//! other lines out.
 
+mod budget;
 mod files;
 mod queue;
 mod reading;
@@ -17,9 +21,12 @@ use std::thread::JoinHandle;
 
 use tracing::{error, warn};
 
-use queue::Queue;
-pub use reading::{Changes, Reading};
-pub(crate) use record::Record;
+use crate::clock::Moment;
+
+use budget::{Budgets, Kind, LeftOut};
+use queue::{Queue, Refused};
+pub use reading::{Changes, Reading, reaches_back_to};
+pub(crate) use record::{Record, timestamp};
 pub(crate) use trail::MAX_SIZE;
 use trail::{Appended, Trail};
 
@@ -31,6 +38,7 @@ pub(crate) struct Audit {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
     lost: Arc<Lost>,
+    budgets: Budgets,
 }
 
 /// Decisions that did not reach the log, so that `status` can say so: a log with silent gaps is worse than none.
@@ -59,20 +67,18 @@ impl Audit {
         Self::over(Trail::open(path.clone(), MAX_SIZE)?, path)
     }
 
-    fn over(mut trail: Trail, path: PathBuf) -> io::Result<Self> {
+    fn over(trail: Trail, path: PathBuf) -> io::Result<Self> {
         let (queue, lost) = (Arc::new(Queue::default()), Arc::new(Lost::default()));
         let (taken, tally) = (Ending(Arc::clone(&queue)), Arc::clone(&lost));
+        let mut trails = Trails { exposed: None, exposed_path: files::of_exposed(&path), own: trail, own_path: path };
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             while let Some(records) = taken.0.take() {
                 for batch in records.chunks(BATCH) {
-                    if let Err(error) = write(&mut trail, batch, &path, &tally) {
-                        error!(file = %path.display(), %error, "the audit log cannot be written");
-                        tally.add(batch.len(), format!("cannot write {}: {error}", path.display()));
-                    }
+                    trails.write(batch, &tally);
                 }
             }
         })?;
-        Ok(Self { queue, thread: Some(thread), lost })
+        Ok(Self { queue, thread: Some(thread), lost, budgets: Budgets::default() })
     }
 
     /// Writes a decision.
@@ -84,9 +90,32 @@ impl Audit {
     /// Queues a decision; it is written after the next [`Self::hand_over`], which the caller has to call: waking the thread takes
     /// longer than finding a token in the cache, and the client need not wait for that.
     pub(crate) fn record_later(&self, record: Record) {
-        // The thread lives as long as this, unless it panicked.
-        if !self.queue.put(record) {
-            self.lost.add(1, "its thread has ended".to_owned());
+        match self.queue.put(record) {
+            Ok(()) => {}
+            // The thread lives as long as this, unless it panicked.
+            Err(Refused::Ended) => self.lost.add(1, "its thread has ended".to_owned()),
+            Err(Refused::Full) => self.lost.add(1, "the disk with it does not keep up".to_owned()),
+        }
+    }
+
+    /// Writes a decision about what was asked over an exposed socket, as far as there is room for it: see [`budget`]. Says whether it
+    /// was written.
+    pub(crate) fn record_exposed(&self, mut record: Record, is_hit: bool, now: Moment) -> bool {
+        self.tell_left_out(now);
+        let kind = if is_hit { Kind::Hit } else { Kind::Other };
+        // Every exposed socket has a label.
+        let is_admitted = record.label.as_ref().is_some_and(|label| self.budgets.admit(label, kind, now));
+        if is_admitted {
+            record.is_exposed = true;
+            self.record_later(record);
+        }
+        is_admitted
+    }
+
+    /// Writes down how many decisions about exposed sockets were left out in the minutes that are over.
+    pub(crate) fn tell_left_out(&self, now: Moment) {
+        for left_out in self.budgets.settle(Some(now)) {
+            self.record(summary(left_out));
         }
     }
 
@@ -95,7 +124,12 @@ impl Audit {
         self.queue.wake();
     }
 
-    /// What the log has missed since the agent started, and why; `None` when it is complete.
+    /// Whether the disk does not keep up. What is not written down is better not done.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.queue.is_behind()
+    }
+
+    /// What is missing in the log since the agent started, and why. None: everything is there.
     pub(crate) fn trouble(&self) -> Option<String> {
         let count = self.lost.count.load(Ordering::Relaxed);
         let removed = self.lost.removals.load(Ordering::Relaxed) > 0;
@@ -123,6 +157,9 @@ impl Drop for Ending {
 impl Drop for Audit {
     /// Waits until everything is written.
     fn drop(&mut self) {
+        for left_out in self.budgets.settle(None) {
+            self.record_later(summary(left_out));
+        }
         self.queue.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -130,18 +167,55 @@ impl Drop for Audit {
     }
 }
 
-/// Writes decisions, one line each, and notes in the log when earlier lines may be gone.
-fn write(trail: &mut Trail, records: &[Record], path: &Path, lost: &Lost) -> io::Result<()> {
+/// The files of the thread.
+struct Trails {
+    own: Trail,
+    own_path: PathBuf,
+    /// Made with the first line.
+    exposed: Option<Trail>,
+    exposed_path: PathBuf,
+}
+
+impl Trails {
+    /// Writes decisions, and counts the lost ones.
+    fn write(&mut self, records: &[Record], lost: &Lost) {
+        let (exposed, own): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.is_exposed);
+        if !exposed.is_empty() {
+            let outcome = self.exposed().and_then(|trail| write(trail, &exposed, lost));
+            note(outcome, &self.exposed_path, exposed.len(), lost);
+        }
+        if !own.is_empty() {
+            note(write(&mut self.own, &own, lost), &self.own_path, own.len(), lost);
+        }
+    }
+
+    fn exposed(&mut self) -> io::Result<&mut Trail> {
+        match &mut self.exposed {
+            Some(trail) => Ok(trail),
+            none => Ok(none.insert(Trail::open(self.exposed_path.clone(), MAX_SIZE)?)),
+        }
+    }
+}
+
+fn note(outcome: io::Result<()>, path: &Path, decisions: usize, lost: &Lost) {
+    if let Err(error) = outcome {
+        error!(file = %path.display(), %error, "the audit log cannot be written");
+        lost.add(decisions, format!("cannot write {}: {error}", path.display()));
+    }
+}
+
+/// Writes decisions, a line each, and says so when the ones before may be gone.
+fn write(trail: &mut Trail, records: &[&Record], lost: &Lost) -> io::Result<()> {
     if append(trail, records)? == Appended::Anew {
-        warn!(file = %path.display(), "the audit log was removed or replaced and is made again");
+        warn!("the audit log was removed or replaced and is made again");
         lost.removals.fetch_add(1, Ordering::Relaxed);
         let ts = records.first().map(|record| record.ts.clone()).unwrap_or_default();
-        append(trail, &[anew(ts)])?;
+        append(trail, &[&anew(ts)])?;
     }
     Ok(())
 }
 
-fn append(trail: &mut Trail, records: &[Record]) -> io::Result<Appended> {
+fn append(trail: &mut Trail, records: &[&Record]) -> io::Result<Appended> {
     let mut lines = Vec::new();
     for record in records {
         serde_json::to_writer(&mut lines, record)?;
@@ -150,7 +224,24 @@ fn append(trail: &mut Trail, records: &[Record]) -> io::Result<Appended> {
     trail.append(&lines)
 }
 
-/// The line which says, in a log that had to be made again, that earlier lines may be gone.
+/// Says how many decisions about an exposed socket have no line.
+fn summary(LeftOut { label, kind, count, wall }: LeftOut) -> Record {
+    let outcome = match kind {
+        Kind::Hit => "left_out hits",
+        Kind::Other => "left_out others",
+    };
+    Record {
+        ts: timestamp(wall),
+        call: "audit",
+        outcome: outcome.to_owned(),
+        label: Some(label),
+        count: Some(count),
+        is_exposed: true,
+        ..Record::default()
+    }
+}
+
+/// Says in a log that had to be made again that what was in it may be gone.
 fn anew(ts: String) -> Record {
     Record { ts, call: "audit", outcome: "made_again".to_owned(), ..Record::default() }
 }

@@ -4,7 +4,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::record::Record;
 
-/// Most decisions that may wait for the disk. Beyond that the agent waits too: a decision is never dropped.
+/// Decisions that may wait for the disk. The agent does not wait for it; long before there is no room it mints no more tokens
+/// ([`Queue::is_behind`]).
 const ROOM: usize = 4096;
 
 /// The decisions, in their order.
@@ -13,13 +14,22 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     /// The thread should look again.
     filled: Condvar,
-    /// There is room again.
-    emptied: Condvar,
+}
+
+/// Why a decision is not written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The thread has ended, or is to.
+    Ended,
+    /// The disk is too far behind.
+    Full,
 }
 
 #[derive(Default)]
 struct Waiting {
     records: Vec<Record>,
+    /// How many there have been.
+    last: u64,
     /// The thread waits, and has not been woken since.
     is_asleep: bool,
     /// Nothing more will come.
@@ -27,17 +37,27 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Appends a record; wakes the thread only when there is no room. False after the end, when nothing takes it any more.
-    pub(super) fn put(&self, record: Record) -> bool {
+    /// Adds one, behind the others, and says why if that cannot be. The thread is not woken, unless it is behind.
+    pub(super) fn put(&self, mut record: Record) -> Result<(), Refused> {
         let mut waiting = self.waiting();
-        while waiting.records.len() >= ROOM && !waiting.is_ended {
+        if waiting.is_ended {
+            return Err(Refused::Ended);
+        }
+        if waiting.records.len() >= ROOM {
+            return Err(Refused::Full);
+        }
+        waiting.last += 1;
+        record.seq = waiting.last;
+        waiting.records.push(record);
+        if waiting.records.len() > ROOM / 2 {
             self.wake_from(&mut waiting);
-            waiting = self.emptied.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        if !waiting.is_ended {
-            waiting.records.push(record);
-        }
-        !waiting.is_ended
+        Ok(())
+    }
+
+    /// Whether half of the room is taken: the disk does not keep up, or does not answer.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting().records.len() > ROOM / 2
     }
 
     /// Wakes the thread, if it sleeps and there is something for it.
@@ -53,7 +73,6 @@ impl Queue {
         let mut waiting = self.waiting();
         waiting.is_ended = true;
         self.wake_from(&mut waiting);
-        self.emptied.notify_all();
     }
 
     /// Takes everything, waiting until there is something; `None` when the queue has ended and is empty.
@@ -68,10 +87,7 @@ impl Queue {
         if waiting.records.is_empty() {
             return None;
         }
-        let records = std::mem::take(&mut waiting.records);
-        drop(waiting);
-        self.emptied.notify_all();
-        Some(records)
+        Some(std::mem::take(&mut waiting.records))
     }
 
     fn wake_from(&self, waiting: &mut Waiting) {
@@ -91,7 +107,7 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
-    use super::{Queue, ROOM};
+    use super::{Queue, ROOM, Refused};
     use crate::audit::Record;
 
     fn numbered(us: u64) -> Record {
@@ -99,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn all_comes_out_in_order_however_much_it_is_and_then_nothing() {
+    fn all_comes_out_in_order_and_then_nothing() {
         let queue = Arc::new(Queue::default());
         let taking = {
             let queue = Arc::clone(&queue);
@@ -109,13 +125,26 @@ mod tests {
         };
         let count = 3 * ROOM as u64;
         for number in 0..count {
-            assert!(queue.put(numbered(number)), "more than there is room for waits");
+            while queue.put(numbered(number)) == Err(Refused::Full) {
+                thread::yield_now();
+            }
             if number % 7 == 0 {
                 queue.wake();
             }
         }
         queue.end();
-        assert!(!queue.put(numbered(count)), "nobody would take it");
+        assert_eq!(queue.put(numbered(count)), Err(Refused::Ended), "it would not be taken");
         assert_eq!(taking.join().unwrap(), (0..count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_keeps_nothing_waiting() {
+        let queue = Queue::default();
+        let taken = (0..2 * ROOM as u64).filter(|number| queue.put(numbered(*number)).is_ok()).count();
+        assert_eq!(taken, ROOM);
+        assert!(queue.is_behind());
+        assert_eq!(queue.take().unwrap().len(), ROOM);
+        assert_eq!(queue.put(numbered(0)), Ok(()), "and it goes on when the disk does");
+        assert!(!queue.is_behind());
     }
 }

@@ -1,13 +1,72 @@
 //! Reading the audit log while agents write and rotate it: each line once, the oldest first.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
-use super::files::{KEPT, aside, make_directory, same_file};
+use serde::Deserialize;
 
-/// How far the log has been read.
+use super::files::{KEPT, aside, make_directory, of_exposed, same_file};
+
+/// The most that is read of the oldest line, of which no more than its time is wanted.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// How far the log has been read: the agents' own files, and those about exposed sockets.
 pub struct Reading {
+    own: Files,
+    exposed: Files,
+}
+
+impl Reading {
+    /// The whole log, of which nothing has been read.
+    pub fn new(path: PathBuf) -> Self {
+        Self { exposed: Files::new(of_exposed(&path)), own: Files::new(path) }
+    }
+
+    /// The lines since the last call. A file that does not exist has none.
+    pub fn more(&mut self) -> io::Result<Vec<String>> {
+        let exposed = self.exposed.more()?;
+        Ok(merge(self.own.more()?, exposed))
+    }
+}
+
+/// Lines of two files in the order of their times, and within each in the order in which they were written.
+fn merge(own: Vec<String>, exposed: Vec<String>) -> Vec<String> {
+    let key = |line: &String| -> Place { serde_json::from_str(line).unwrap_or_default() };
+    let mut lines = Vec::with_capacity(own.len() + exposed.len());
+    let mut own = own.into_iter().peekable();
+    for line in exposed {
+        let place = key(&line);
+        while let Some(before) = own.next_if(|line| key(line) < place) {
+            lines.push(before);
+        }
+        lines.push(line);
+    }
+    lines.extend(own);
+    lines
+}
+
+/// Where a line stands in the log.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(default)]
+struct Place {
+    /// RFC 3339 in UTC and whole seconds: such times compare as texts.
+    ts: String,
+    seq: u64,
+}
+
+/// When the oldest line that is left was written. None: there is none.
+pub fn reaches_back_to(path: &Path) -> io::Result<Option<String>> {
+    let oldest = (1..=KEPT).rev().map(|number| aside(path, number)).chain([path.to_owned()]).find(|it| it.exists());
+    let Some(oldest) = oldest else { return Ok(None) };
+    let mut line = String::new();
+    BufReader::new(File::open(oldest)?.take(MAX_LINE)).read_line(&mut line)?;
+    let place: Place = serde_json::from_str(&line).unwrap_or_default();
+    Ok((!place.ts.is_empty()).then_some(place.ts))
+}
+
+/// One series of files, and how far it has been read.
+struct Files {
     path: PathBuf,
     files: Vec<OpenFile>,
 }
@@ -20,14 +79,12 @@ struct OpenFile {
     begun: Vec<u8>,
 }
 
-impl Reading {
-    /// Begins at the start of the log.
-    pub fn new(path: PathBuf) -> Self {
+impl Files {
+    fn new(path: PathBuf) -> Self {
         Self { path, files: Vec::new() }
     }
 
-    /// The lines since the last call. A file that does not exist has none.
-    pub fn more(&mut self) -> io::Result<Vec<String>> {
+    fn more(&mut self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
         loop {
             for file in &mut self.files {
@@ -80,8 +137,8 @@ impl OpenFile {
 pub struct Changes(platform::Changes);
 
 impl Changes {
-    /// Watches from now on, also for a log that does not exist yet.
-    pub fn of(path: &std::path::Path) -> io::Result<Self> {
+    /// Pays attention from now on, also to a log that does not exist yet.
+    pub fn of(path: &Path) -> io::Result<Self> {
         let directory = fs::canonicalize(make_directory(path)?)?;
         Ok(Self(platform::Changes::of(&directory)?))
     }
@@ -146,7 +203,21 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
-    use super::Reading;
+    use super::{Reading, reaches_back_to};
+
+    #[test]
+    fn lines_about_exposed_sockets_come_where_they_belong() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("audit.jsonl");
+        let line = |ts: u32, seq: u32| format!("{{\"ts\":\"2026-01-31T12:00:{ts:02}Z\",\"seq\":{seq}}}");
+        let [first, second, third, fourth, fifth] = [line(1, 1), line(1, 2), line(1, 3), line(3, 4), line(4, 1)];
+        fs::write(&path, format!("{first}\n{third}\n{fifth}\n")).unwrap();
+        fs::write(temp.path().join("audit.exposed.jsonl"), format!("{second}\n{fourth}\n")).unwrap();
+        assert_eq!(Reading::new(path.clone()).more().unwrap(), [first, second, third, fourth, fifth]);
+        assert_eq!(reaches_back_to(&path).unwrap().as_deref(), Some("2026-01-31T12:00:01Z"));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(reaches_back_to(&path).unwrap(), None);
+    }
 
     #[test]
     fn each_line_is_read_once_when_it_is_whole_and_across_rotations() {

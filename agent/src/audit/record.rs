@@ -58,6 +58,19 @@ pub(crate) struct Record {
     /// Its hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hashed_token: Option<TokenHash>,
+    /// How many decisions it stands for that have no line of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// How long the answer took, in microseconds.
     pub us: u64,
+    /// The how-manieth decision of its agent it is: for the order of lines in different files.
+    pub seq: u64,
+    /// It is about what was asked over an exposed socket and led to no token, and goes where such lines go.
+    #[serde(skip)]
+    pub is_exposed: bool,
+}
+
+/// A time as a line has it.
+pub(crate) fn timestamp(wall: i64) -> String {
+    jiff::Timestamp::from_second(wall).map(|ts| ts.to_string()).unwrap_or_default()
 }

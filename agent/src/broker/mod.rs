@@ -98,7 +98,12 @@ impl Broker {
         self.shared.lock_if_unused();
     }
 
-    /// Replaces tokens in use before they expire, for as long as the agent runs.
+    /// Has the audit log say how much it left out of what was asked over exposed sockets.
+    pub(crate) fn tell_left_out(&self) {
+        self.shared.audit.tell_left_out(self.shared.now());
+    }
+
+    /// Replaces tokens in use ahead of their end, for as long as the agent runs.
     pub(crate) fn keep_fresh(&self) -> impl Future<Output = ()> + use<> {
         Arc::clone(&self.tokens).keep_fresh()
     }

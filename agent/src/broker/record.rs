@@ -4,17 +4,21 @@ use ghapp_protocol::message::Reply;
 use tracing::{debug, info};
 
 use super::shared::Shared;
-use crate::audit::Record;
+use crate::audit::{Record, timestamp};
 use crate::clock::Moment;
 use crate::model::Caller;
 
 /// The outcome of a question that was answered from the cache.
 pub(in crate::broker) const HIT: &str = "hit";
+/// The outcome of a question for which a token was minted.
+pub(in crate::broker) const MINT: &str = "mint";
 
 /// A line that is being written. Its record takes what becomes known on the way.
 pub(in crate::broker) struct Entry {
     pub(in crate::broker) record: Record,
     started: Moment,
+    /// It was asked over an exposed socket, whose lines have a budget.
+    pub(in crate::broker) is_exposed: bool,
 }
 
 impl Entry {
@@ -28,14 +32,9 @@ impl Shared {
     /// Begins a line about what a client asks.
     pub(in crate::broker) fn entry(&self, call: &'static str, caller: &Caller) -> Entry {
         let started = self.now();
-        let record = Record {
-            ts: jiff::Timestamp::from_second(started.wall).map(|ts| ts.to_string()).unwrap_or_default(),
-            call,
-            uid: caller.uid,
-            pid: caller.pid,
-            ..Record::default()
-        };
-        Entry { record, started }
+        let record =
+            Record { ts: timestamp(started.wall), call, uid: caller.uid, pid: caller.pid, ..Record::default() };
+        Entry { record, started, is_exposed: false }
     }
 
     /// Begins a line about what the agent does by itself.
@@ -59,9 +58,19 @@ impl Shared {
 
     /// Writes down a decision and how long it took.
     pub(in crate::broker) fn write(&self, entry: Entry) {
-        let Entry { mut record, started } = entry;
-        let elapsed = self.now().boot.saturating_sub(started.boot);
+        let Entry { mut record, started, is_exposed } = entry;
+        let now = self.now();
+        let elapsed = now.boot.saturating_sub(started.boot);
         record.us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        // A token that was minted is never left out.
+        if is_exposed && record.outcome != MINT {
+            let (call, outcome, us) = (record.call, record.outcome.clone(), record.us);
+            if self.audit.record_exposed(record, outcome == HIT, now) && outcome != HIT {
+                info!(call, %outcome, us, "decided");
+                self.audit.hand_over();
+            }
+            return;
+        }
         // The usual answer is not worth a line of the journal for each git command, and its line in the log is not waited for (`InUse`).
         if record.outcome == HIT {
             debug!(call = record.call, outcome = HIT, us = record.us, "decided");

@@ -46,7 +46,13 @@ pub enum EditError {
         /// The file.
         path: PathBuf,
     },
-    /// The App whose keys should change is no longer there.
+    /// Another program is writing it, or keeps its directory locked.
+    #[error("another program keeps {} locked", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The App whose keys were to be changed is not there any more.
     #[error("there is no App {name} in {} any more", path.display())]
     Gone {
         /// The file.
@@ -81,10 +87,11 @@ impl Edit {
         rehearsed.map(drop).map_err(|source| EditError::Write { path: self.path.clone(), source })
     }
 
-    /// Writes the file, unless another program has written it meanwhile. Returns the configuration that it now holds.
+    /// Writes the file, unless another program has written it meanwhile, or is about to. Returns the configuration that it now holds.
+    /// Waits for no other program: the agent serves others on the same thread.
     pub fn write(self) -> Result<Config, EditError> {
         let Self { path, before, text, config } = self;
-        let _turn = take_turn(&path);
+        let Turn::Ours(_turn) = take_turn(&path) else { return Err(EditError::Busy { path }) };
         if text_of(&path)? != before {
             return Err(EditError::Changed { path });
         }
@@ -197,12 +204,25 @@ fn text_of(path: &Path) -> Result<String, EditError> {
     }
 }
 
-/// Keeps our other programs from writing the file between our reading and our writing it. The lock is on the directory: a lock
-/// file would be left lying about, and the file itself is replaced each time. An editor does not know the lock; what it wrote
-/// before our write is noticed all the same.
-fn take_turn(path: &Path) -> Option<File> {
-    let directory = fs::canonicalize(path).ok()?.parent().map(File::open)?.ok()?;
-    endpoint::lock(&directory).ok().map(|()| directory)
+/// Whose turn it is to write the file.
+enum Turn {
+    /// Ours, as long as the directory is open; if it can be locked at all.
+    Ours(Option<File>),
+    /// Another program's.
+    Others,
+}
+
+/// Keeps other programs of ours from writing the file between our look at it and our writing. The directory is what is locked:
+/// a lock file would lie about, and the file itself is another one each time. An editor does not know the lock; what it has
+/// written before is noticed all the same.
+fn take_turn(path: &Path) -> Turn {
+    let directory = fs::canonicalize(path).ok().and_then(|path| File::open(path.parent()?).ok());
+    let Some(directory) = directory else { return Turn::Ours(None) };
+    match endpoint::try_lock(&directory) {
+        Ok(false) => Turn::Others,
+        Ok(true) => Turn::Ours(Some(directory)),
+        Err(_) => Turn::Ours(None),
+    }
 }
 
 /// Writes a new file beside the old one and renames it: a crash leaves one of the two, whole.

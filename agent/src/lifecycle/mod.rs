@@ -105,6 +105,7 @@ where
             _ = &mut serving => break,
             _ = check.tick() => {
                 broker.lock_if_unused();
+                broker.tell_left_out();
                 if minted != broker.minted() {
                     minted = broker.minted();
                     memory::give_back();

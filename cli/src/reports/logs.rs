@@ -75,7 +75,16 @@ fn row(record: &Map<String, Value>) -> [String; COLUMNS.len()] {
     };
     let over = text("label").map(|label| format!("over {label}")).unwrap_or_default();
     let key = text("key").map(|key| format!("key {}", wording::short_fingerprint(key))).unwrap_or_default();
-    let rest = [whose.as_str(), key.as_str(), text("permissions").unwrap_or_default(), over.as_str(), by.as_str()];
+    let count = record.get("count").and_then(Value::as_u64).map(|count| format!("{count} decisions"));
+    let count = count.unwrap_or_default();
+    let rest = [
+        count.as_str(),
+        whose.as_str(),
+        key.as_str(),
+        text("permissions").unwrap_or_default(),
+        over.as_str(),
+        by.as_str(),
+    ];
     let rest = rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
     [or_dash("ts"), or_dash("call"), or_dash("outcome"), or_dash("app"), or_dash("lease"), rest]
 }

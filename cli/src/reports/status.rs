@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use ghapp_agent::audit::reaches_back_to;
+use ghapp_agent::config::audit_file;
 use ghapp_protocol::error::ErrorCode;
 use ghapp_protocol::message::{AppStatus, InstallationStatus, Status, StoreStatus};
 use ghapp_protocol::pasted::first_login;
@@ -11,6 +13,7 @@ use crate::failure::CliError;
 use crate::git::{credential_section, git_config};
 use crate::session::Session;
 use crate::terminal::json::{self, SCHEMA};
+use crate::terminal::output::printable;
 use crate::terminal::wording;
 use crate::{arguments, known_apps};
 
@@ -21,6 +24,8 @@ struct StatusOutput<'a> {
     store: Option<&'a StoreStatus>,
     apps: Vec<json::App<'a>>,
     leases: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_since: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     config_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +48,8 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
             Vec::new()
         }),
     };
+    // That there is no log yet, or that it cannot be read, is the business of `ghapp logs`.
+    let audit_since = audit_file().ok().and_then(|path| reaches_back_to(&path).ok().flatten());
     let apps: Vec<_> = known_apps::selected(session, found)?
         .into_iter()
         .map(|app| {
@@ -57,11 +64,12 @@ pub(crate) fn run(session: &Session<'_>, arguments: &arguments::Status) -> Resul
             store: status.as_ref().map(|status| &status.store),
             apps: apps.iter().map(|(app, seen)| json::App::of(app, Some(seen))).collect(),
             leases: status.as_ref().map_or(0, |status| status.leases),
+            audit_since: audit_since.as_deref(),
             config_error: config_error.as_deref(),
             audit_error: status.as_ref().and_then(|status| status.audit_error.as_deref()),
         })?;
     } else {
-        print(session, status.as_ref(), &apps)?;
+        print(session, status.as_ref(), audit_since.as_deref(), &apps)?;
         if let Some(error) = config_error {
             session.output.warning(&format!("the configuration has an error: {error}"));
         }
@@ -121,6 +129,7 @@ fn verdict(status: &Status, app: Option<&str>) -> u8 {
 fn print(
     session: &Session<'_>,
     status: Option<&Status>,
+    audit_since: Option<&str>,
     apps: &[(AppStatus, Vec<InstallationStatus>)],
 ) -> Result<(), CliError> {
     let output = session.output;
@@ -145,6 +154,9 @@ fn print(
     }
     if let Some(status) = status {
         line("leases", &status.leases.to_string())?;
+    }
+    if let Some(since) = audit_since {
+        line("log", &format!("since {}", printable(since)))?;
     }
     if apps.is_empty() {
         output.talk(&format!("no App is configured; add one with: {}", first_login(None)));

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{expose, exposed, get, helper, over, refused, token};
 
-fn ask(socket: &Path, call: Call) -> Reply {
+pub(super) fn ask(socket: &Path, call: Call) -> Reply {
     client::ask(&Endpoint::at(socket).unwrap(), &Request::new(call), Deadline::after(process::DEADLINE)).unwrap()
 }
 

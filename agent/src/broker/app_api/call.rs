@@ -133,12 +133,18 @@ impl AppApi {
         let mut attempts = 0;
         let mut corrected = false;
         loop {
+            // Before all that is asked of the state: how long this takes is others' to say.
+            let turn = self.calls.acquire().await.expect("the semaphore is never closed");
             self.shared.unlocked()?;
+            if self.shared.audit.is_behind() {
+                return Err(explain::audit_is_behind());
+            }
             let now = self.shared.now();
             if let Some(until) = self.shared.state().signing.waits_until(&app.name, now) {
                 return Err(explain::github(&GitHubError::RateLimited { until: Some(until) }, app));
             }
             let outcome = call(&self.shared.github, self.jwt(app, key).await?).await;
+            drop(turn);
             match &outcome {
                 // The clock is wrong: try once more, and only if GitHub told the time. A second refusal is final.
                 Err(GitHubError::Clock { server_time: Some(server_time) }) if !corrected => {

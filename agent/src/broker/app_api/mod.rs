@@ -12,6 +12,7 @@ pub(in crate::broker) use signing::is_absence;
 use std::sync::Arc;
 
 use ghapp_protocol::error::WireError;
+use tokio::sync::Semaphore;
 
 use super::shared::Shared;
 use super::state::KeyOf;
@@ -22,10 +23,15 @@ use crate::token::SingleFlight;
 pub(in crate::broker) struct AppApi {
     shared: Arc<Shared>,
     jwts: SingleFlight<KeyOf, Result<AppJwt, WireError>>,
+    /// Calls that may be under way.
+    calls: Semaphore,
 }
+
+/// Calls as an App that are under way at once. More questions than that may wait for an answer; GitHub admits a hundred calls.
+const MAX_CALLS: usize = 64;
 
 impl AppApi {
     pub(in crate::broker) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, jwts: SingleFlight::default() }
+        Self { shared, jwts: SingleFlight::default(), calls: Semaphore::new(MAX_CALLS) }
     }
 }

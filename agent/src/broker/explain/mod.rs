@@ -26,7 +26,7 @@ pub(in crate::broker) fn config(error: &str) -> WireError {
 pub(in crate::broker) fn edit(error: &EditError) -> WireError {
     match error {
         EditError::Config(error) | EditError::Outcome(error) => config(&error.to_string()),
-        EditError::Changed { .. } => {
+        EditError::Changed { .. } | EditError::Busy { .. } => {
             WireError::new(ErrorCode::File, error.to_string()).hint("nothing was changed; try again")
         }
         EditError::Form { .. } | EditError::Missing { .. } | EditError::Gone { .. } | EditError::Write { .. } => {
@@ -35,7 +35,16 @@ pub(in crate::broker) fn edit(error: &EditError) -> WireError {
     }
 }
 
-/// The agent revokes all tokens and exits; the next command starts another one.
+/// Nothing is done that cannot be written down.
+pub(in crate::broker) fn audit_is_behind() -> WireError {
+    WireError::new(
+        ErrorCode::File,
+        "the disk with the audit log does not keep up, and no token is minted without a line in it",
+    )
+    .hint("see what keeps the disk busy, and try again")
+}
+
+/// The agent kills all tokens and ends; the next command starts another one.
 pub(in crate::broker) fn ending() -> WireError {
     WireError::new(ErrorCode::AgentGone, "the agent is about to end").hint("try again in a moment")
 }

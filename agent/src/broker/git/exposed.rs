@@ -120,5 +120,6 @@ fn stop(error: WireError) -> WireError {
 fn entry(broker: &Broker, call: &'static str, exposure: &Exposure, caller: &Caller) -> Entry {
     let mut entry = broker.shared.entry(call, caller);
     entry.record.label = Some(exposure.id.label.clone());
+    entry.is_exposed = true;
     entry
 }
