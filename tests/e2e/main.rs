@@ -39,6 +39,7 @@ mod keyring;
 mod keys;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod limits;
+mod load;
 mod lock;
 mod logins;
 mod manual;

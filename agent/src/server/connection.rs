@@ -6,13 +6,14 @@ use std::time::Duration;
 use ghapp_protocol::WIRE_VERSION;
 use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::frame::{self, FrameError};
-use ghapp_protocol::message::{Reply, Request, Response};
+use ghapp_protocol::message::{Call, Reply, Request, Response};
 use interprocess::local_socket::tokio::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
+use super::seat::{Full, MAX_WAITING, Seat};
 use super::service::Service;
 use super::{dispatch, peer};
 use crate::model::Exposure;
@@ -25,7 +26,7 @@ const USUAL_REQUEST: usize = 1024;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves one connection, over the agent's own socket or an exposed one. What goes wrong concerns this client alone.
-pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&Arc<Exposure>>) {
+pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&Arc<Exposure>>, mut seat: Seat) {
     let caller = match peer::check(stream, exposure.and_then(|exposure| exposure.uid)) {
         Ok(caller) => caller,
         Err(refusal) => {
@@ -40,9 +41,17 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
             if request.call.is_frozen() {
                 version = request.v;
             }
-            match exposure {
-                None => dispatch::answer(request, &caller, service).await,
-                Some(exposure) => dispatch::answer_exposed(request, &caller, service, exposure).await,
+            let may_be_refused = matches!(request.call, Call::Get(_) | Call::Token(_) | Call::Which(_));
+            let reply = async {
+                match exposure {
+                    None => dispatch::answer(request, &caller, service).await,
+                    Some(exposure) => dispatch::answer_exposed(request, &caller, service, exposure).await,
+                }
+            };
+            if may_be_refused {
+                seat.answer_or_refuse(reply).await.unwrap_or_else(|Full| Reply::Error(too_many()))
+            } else {
+                seat.answer(reply).await
             }
         }
         // Where, not what: the bytes may hold a secret.
@@ -59,6 +68,12 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
     if stops {
         service.stop.send_replace(true);
     }
+}
+
+/// More questions wait than there is room for.
+fn too_many() -> WireError {
+    WireError::new(ErrorCode::DeadlinePassed, format!("{MAX_WAITING} questions wait for GitHub or a keyring already"))
+        .hint("try again")
 }
 
 /// Reads one request: in one call, if it is one of git's. What comes after it is ignored.

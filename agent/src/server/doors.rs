@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::connection;
 use super::exposed::Door;
+use super::seat::Seat;
 use super::service::{ACCEPT_PAUSE, Service};
 use crate::broker::git;
 use crate::model::Exposure;
@@ -46,9 +47,11 @@ async fn serve(door: Door, service: Service) {
                     // In this order: a connection takes one of the places of all only when it has one of the exposed.
                     let exposed_permit =
                         service.exposed_permits.acquire().await.expect("the semaphore is never closed");
-                    let permit = service.permits.acquire().await.expect("the semaphore is never closed");
-                    connection::serve(&stream, &service, Some(&exposure)).await;
-                    drop((permit, exposed_permit, seat));
+                    let permit = Arc::clone(&service.permits).acquire_owned().await;
+                    let permit = permit.expect("the semaphore is never closed");
+                    let place = Seat::new(permit, Arc::clone(&service.waiting));
+                    connection::serve(&stream, &service, Some(&exposure), place).await;
+                    drop((exposed_permit, seat));
                 });
             }
             Err(error) => {

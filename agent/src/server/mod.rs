@@ -5,6 +5,7 @@ mod dispatch;
 mod doors;
 mod exposed;
 mod peer;
+mod seat;
 mod service;
 
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::broker::{Broker, Listening, git};
+use seat::{MAX_WAITING, Seat};
 use service::{ACCEPT_PAUSE, Service};
 
-/// Connections that are served at once. More wait in the kernel's backlog; each serves one request.
+/// Connections that are answered at once. More wait in the kernel's backlog; each serves one request.
 const MAX_CONNECTIONS: u32 = 64;
 /// Connections over all exposed sockets that are served at once, of the same 64: the agent's own user always has the others.
 const MAX_EXPOSED: usize = 32;
@@ -38,11 +40,19 @@ pub(crate) async fn serve(
 ) {
     let Some(mut listener) = listeners.recv().await else { return };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let waiting = Arc::new(Semaphore::new(MAX_WAITING as usize));
     let exposed_permits = Arc::new(Semaphore::new(MAX_EXPOSED));
     let listening = Arc::new(listening);
     let (doors, new_doors) = mpsc::unbounded_channel();
-    let service =
-        Service { broker, listening, stop: stop.clone(), permits: Arc::clone(&permits), exposed_permits, doors };
+    let service = Service {
+        broker,
+        listening,
+        stop: stop.clone(),
+        permits: Arc::clone(&permits),
+        waiting: Arc::clone(&waiting),
+        exposed_permits,
+        doors,
+    };
     tokio::spawn(doors::serve_all(new_doors, service.clone()));
     let mut stopped = stop.subscribe();
     loop {
@@ -62,10 +72,8 @@ pub(crate) async fn serve(
         match accepted {
             Ok(stream) => {
                 let service = service.clone();
-                tokio::spawn(async move {
-                    connection::serve(&stream, &service, None).await;
-                    drop(permit);
-                });
+                let seat = Seat::new(permit, Arc::clone(&waiting));
+                tokio::spawn(async move { connection::serve(&stream, &service, None, seat).await });
                 // It is answered first: looking for the next one costs the kernel just as much when there is none.
                 yield_now().await;
             }
@@ -78,7 +86,9 @@ pub(crate) async fn serve(
     drop(listener); // a client that comes now is refused at once instead of waiting in vain
     git::close_all_exposed(&service.broker).await;
     info!("finishing what is under way");
-    if timeout(DRAIN, permits.acquire_many(MAX_CONNECTIONS)).await.is_err() {
+    // In this order: who is answered may have to wait.
+    let all = async { (permits.acquire_many(MAX_CONNECTIONS).await, waiting.acquire_many(MAX_WAITING).await) };
+    if timeout(DRAIN, all).await.is_err() {
         warn!("some requests did not finish in time");
     }
 }

@@ -17,9 +17,11 @@ pub(super) struct Service {
     pub(super) broker: Arc<Broker>,
     pub(super) listening: Arc<Listening>,
     pub(super) stop: watch::Sender<bool>,
-    /// A place among the connections that are served at once.
+    /// A place among the connections that are answered at once.
     pub(super) permits: Arc<Semaphore>,
-    /// A place among the connections over exposed sockets.
+    /// A place among those that wait.
+    pub(super) waiting: Arc<Semaphore>,
+    /// A place among those over exposed sockets.
     pub(super) exposed_permits: Arc<Semaphore>,
     /// Where exposed sockets are served; there are never more than the broker admits.
     pub(super) doors: mpsc::UnboundedSender<Door>,

@@ -12,6 +12,7 @@ use ghapp_protocol::frame;
 use ghapp_protocol::message::{Call, Get, Request};
 use ghapp_protocol::remote::{FullName, Host};
 use ghapp_tests::Desk;
+use ghapp_tests::github::Endpoint;
 
 use super::programs::Programs;
 use super::report::{Budget, Report, Row};
@@ -66,10 +67,60 @@ pub(crate) fn measure(programs: &Programs, desk: &Desk, report: &mut Report) -> 
         let median = Summary::of(&latencies).median;
         report.add(Row { value: median, ..Row::sample(what, "us", &latencies) });
     }
+    beside_waiting(desk, &agent, &question, report)
+}
+
+/// Questions that wait for GitHub: more than the agent answers at once.
+const WAITING: usize = 100;
+/// Calls of GitHub that the agent makes at once.
+const CALLS: usize = 64;
+/// Questions of each round, beside those that wait and without them.
+const ROUND: usize = 500;
+
+/// How long an answer from the cache takes while other questions wait for GitHub.
+fn beside_waiting(desk: &Desk, agent: &Path, question: &[u8], report: &mut Report) -> Result<()> {
+    let host = Host::parse(desk.github.host()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (mut idle, mut beside) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        idle.push(median_of(agent, question)?);
+        let names: Vec<_> = (0..WAITING).map(|number| format!("acme/waits-{round}-{number}")).collect();
+        let questions = names.iter().map(|name| {
+            desk.github.create_repository(name);
+            let repository = FullName::parse(name).map_err(|error| anyhow::anyhow!("{error}"))?;
+            let get = Get { host: host.clone(), repository: Some(repository), owners: Vec::new() };
+            Ok(frame::encode(&Request::new(Call::Get(get)))?)
+        });
+        let questions = questions.collect::<Result<Vec<_>>>()?;
+        let before = desk.github.calls().of(Endpoint::Mint);
+        let hold = desk.github.hold(Endpoint::Mint);
+        let measured = std::thread::scope(|scope| {
+            for question in &questions {
+                scope.spawn(move || exchange(agent, question));
+            }
+            desk.github.wait_until(|calls| calls.of(Endpoint::Mint) == before + CALLS);
+            let measured = median_of(agent, question);
+            hold.release();
+            measured
+        });
+        beside.push(measured?);
+    }
+    let what = format!("agent, connection to answer, beside {WAITING} questions that wait for GitHub");
+    report.add(Row::sample(what, "us", &beside).against("without them", &beside, &idle).budget(Budget::AtMost(3.0)));
     Ok(())
 }
 
-/// Asks [`BLOCK`] times, each on a connection of its own, with so many threads.
+/// The median of so many answers, in microseconds.
+fn median_of(agent: &Path, question: &[u8]) -> Result<f64> {
+    let mut latencies = Vec::with_capacity(ROUND);
+    for _ in 0..ROUND {
+        let begin = Instant::now();
+        exchange(agent, question)?;
+        latencies.push(begin.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(Summary::of(&latencies).median)
+}
+
+/// Asks [`BLOCK`] times, each on a connection of its own, by so many threads.
 fn block(place: &Path, question: &[u8], clients: usize) -> Result<Block> {
     let barrier = Barrier::new(clients + 1);
     let each = BLOCK / clients;
