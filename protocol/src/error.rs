@@ -286,7 +286,9 @@ impl WireError {
 /// A text of bounded size. Names and the words of servers are in it, and an answer has to fit into a frame.
 fn bounded(mut text: String) -> String {
     if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT - CUT.len()));
+        // The last place before the bound that is not within a character; the beginning is one.
+        let end = (0..=MAX_TEXT - CUT.len()).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
         text.push_str(CUT);
     }
     text
