@@ -42,12 +42,13 @@ pub(super) async fn serve(stream: &Stream, service: &Service, exposure: Option<&
                 version = request.v;
             }
             let may_be_refused = matches!(request.call, Call::Get(_) | Call::Token(_) | Call::Which(_));
-            let reply = async {
+            // On the heap: it is large, and a task would have room for it twice.
+            let reply = Box::pin(async {
                 match exposure {
                     None => dispatch::answer(request, &caller, service).await,
                     Some(exposure) => dispatch::answer_exposed(request, &caller, service, exposure).await,
                 }
-            };
+            });
             if may_be_refused {
                 seat.answer_or_refuse(reply).await.unwrap_or_else(|Full| Reply::Error(too_many()))
             } else {

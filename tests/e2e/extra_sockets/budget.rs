@@ -70,8 +70,8 @@ fn who_asks_over_an_exposed_socket_can_neither_fill_the_audit_log_nor_push_lines
     let said: Vec<_> = calls.iter().map(|(said, _)| said.as_str()).filter(|said| *said != "erase not_ours").collect();
     assert_eq!(said[..first.len()], first);
     assert!(!desk.audit_file().with_file_name("audit.jsonl.5").exists());
-    let own = fs::metadata(desk.audit_file()).unwrap().len() as usize;
-    assert!(own > MAX_SIZE - 64 * 1024, "the log was not rotated");
+    let own = fs::metadata(desk.audit_file()).unwrap().len();
+    assert!(own > MAX_SIZE as u64 - 64 * 1024, "the log was not rotated");
     let status = desk.ghapp(["status"]).ok().stdout();
     assert!(status.contains("log        since 2020-01-01T00:00:00Z"), "{status}");
 }
