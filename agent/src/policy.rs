@@ -1,8 +1,8 @@
 //! Which App may serve a remote, and how far: the rules of the configuration, first match wins. Pure, and outside every cache.
 
-use ghapp_protocol::remote::{FullName, Host, Owner};
+use ghapp_protocol::remote::{FullName, Host, Owner, RepositoryName};
 
-use crate::model::{Access, App, AppName, InstallationId, OnFailure, Permissions, Reach, Rule};
+use crate::model::{Access, App, AppName, Asked, InstallationId, OnFailure, Permissions, Reach, Rule, TokenScope};
 
 /// What a remote may get from one App, before GitHub is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,110 @@ pub(crate) enum Decision {
     Serve(Grant),
     /// No rule says anything: any of these Apps may, if it is installed on the owner. Never empty.
     Candidates(Vec<Grant>),
+}
+
+/// Why the rules give nothing for a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No rule and no App is for its host or owner.
+    NoMatch,
+    /// A rule denies it.
+    Denied {
+        /// The name of the rule.
+        rule: String,
+        /// What git is to do then.
+        on_failure: OnFailure,
+    },
+}
+
+/// The grants that come into question for a remote, before GitHub is asked.
+pub(crate) type Given = Result<Vec<Grant>, Refusal>;
+
+impl Decision {
+    /// The one place where a decision of the rules is taken apart.
+    pub(crate) fn given(self) -> Given {
+        match self {
+            Self::NoMatch => Err(Refusal::NoMatch),
+            Self::Deny { rule, on_failure } => Err(Refusal::Denied { rule, on_failure }),
+            Self::Serve(grant) => Ok(vec![grant]),
+            Self::Candidates(grants) => Ok(grants),
+        }
+    }
+}
+
+/// What the rules do not give to a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Withheld {
+    /// The repository; none when some repository of the owner was meant.
+    pub name: Option<FullName>,
+    /// The rule that says so; none when no rule says anything.
+    pub rule: Option<String>,
+}
+
+/// Whether the rules give a token of that scope for what was asked, and also for the repositories that it reaches under other names
+/// than the ones that were asked for: as the same App, with no more permissions, each within the reach of its own rule.
+pub(crate) fn gives(
+    apps: &[App],
+    rules: &[Rule],
+    scope: &TokenScope,
+    asked: Asked<'_>,
+    renamed: &[FullName],
+) -> Result<(), Withheld> {
+    let Asked { owner, repository } = asked;
+    let full_name_of = |repository: &RepositoryName| FullName { owner: owner.clone(), repository: repository.clone() };
+    let name = repository.map(full_name_of);
+    let decision = match &name {
+        Some(name) => decide(apps, rules, &scope.host, name),
+        None => decide_for_owner(apps, rules, &scope.host, owner),
+    };
+    let grant = grant_for(decision, scope, name.as_ref())?;
+    let is_within = match (&grant.reach, scope.repositories.names()) {
+        (Reach::Installation, None) => true,
+        (Reach::Requested | Reach::Named(_), None) => false,
+        (Reach::Named(listed), Some(names)) => names.iter().all(|name| listed.contains(name)),
+        // Each by itself, as if it had been asked for alone.
+        (Reach::Requested | Reach::Installation, Some(names)) => {
+            names.iter().try_for_each(|name| gives_repository(apps, rules, scope, &full_name_of(name)))?;
+            true
+        }
+    };
+    if !is_within {
+        return Err(Withheld { name, rule: grant.rule });
+    }
+    renamed.iter().try_for_each(|name| gives_repository(apps, rules, scope, name))
+}
+
+fn gives_repository(apps: &[App], rules: &[Rule], scope: &TokenScope, name: &FullName) -> Result<(), Withheld> {
+    let grant = grant_for(decide(apps, rules, &scope.host, name), scope, Some(name))?;
+    match &grant.reach {
+        Reach::Named(listed) if !listed.contains(&name.repository) => {
+            Err(Withheld { name: Some(name.clone()), rule: grant.rule })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The grant that a token of that scope may come from.
+fn grant_for(decision: Decision, scope: &TokenScope, name: Option<&FullName>) -> Result<Grant, Withheld> {
+    let withheld = |rule| Withheld { name: name.cloned(), rule };
+    let grants = decision.given().map_err(|refusal| match refusal {
+        Refusal::NoMatch => withheld(None),
+        Refusal::Denied { rule, .. } => withheld(Some(rule)),
+    })?;
+    let rule = grants.first().and_then(|grant| grant.rule.clone());
+    let grant = grants.into_iter().find(|grant| grant.app == scope.app);
+    grant.filter(|grant| grant.allows(scope)).ok_or_else(|| withheld(rule))
+}
+
+impl Grant {
+    /// Whether a token of that scope has no more permissions, and is of the installation that the rule names if it names one. Without
+    /// a rule the bound is what the installation grants.
+    fn allows(&self, scope: &TokenScope) -> bool {
+        let limits = self.access.limit(&self.permissions, false);
+        let is_within = |(name, level)| limits.level(name).is_some_and(|limit| limit >= level);
+        let is_pinned_elsewhere = self.installation.is_some_and(|id| id != scope.installation);
+        !is_pinned_elsewhere && (self.rule.is_none() || scope.permissions.iter().all(is_within))
+    }
 }
 
 /// Decides for a repository.

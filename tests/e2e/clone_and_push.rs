@@ -125,13 +125,13 @@ fn desk_with_a_named_set() -> Desk {
 }
 
 #[test]
-fn numbers_are_preferred_once_they_are_known_so_that_a_set_survives_a_rename() {
+fn numbers_are_preferred_once_they_are_known_so_that_a_rename_is_noticed() {
     let desk = desk_with_a_named_set();
     desk.token("acme/web");
     assert_eq!((asked(&desk, 1), desk.github.calls().of(Endpoint::Mint)), ((2, 0), 2));
     desk.ghapp(["revoke", "--all"]).ok();
     desk.github.rename_repository("acme/web", "acme/site");
-    desk.clone("acme/api").ok();
+    desk.clone("acme/api").failed().stderr_contains("would reach acme/site");
     let mints = desk.github.mints();
     assert_eq!(mints[2].repositories, Some(vec!["api".to_owned(), "site".to_owned()]));
     // By numbers, and once by names to see whether another repository has the old one.

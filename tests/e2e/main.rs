@@ -49,6 +49,7 @@ mod patience;
 mod peers;
 #[cfg(target_os = "linux")] // it looks into /proc
 mod places;
+mod reached;
 mod repos;
 mod rules;
 #[cfg(target_os = "linux")] // it looks into /proc

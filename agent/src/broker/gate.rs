@@ -3,26 +3,54 @@
 use std::sync::Arc;
 
 use ghapp_protocol::error::WireError;
+use ghapp_protocol::remote::FullName;
 use tracing::info;
 
-use super::explain;
+use super::explain::{self, exposed};
 use super::shared::Shared;
 use super::state::State;
 use crate::config::Config;
-use crate::model::{App, StoreKind, TokenScope};
+use crate::model::{App, Asked, StoreKind, TokenScope};
+use crate::policy;
+use crate::token::Reached;
+
+/// A token that is to be kept or handed out, or that is still to be minted.
+pub(in crate::broker) struct Claim<'a> {
+    pub(in crate::broker) app: &'a App,
+    pub(in crate::broker) scope: &'a TokenScope,
+    pub(in crate::broker) asked: Asked<'a>,
+    /// The configuration by which it was decided on.
+    pub(in crate::broker) decided: &'a Arc<Config>,
+    /// What it reaches according to GitHub; before there is an answer, what was asked for.
+    pub(in crate::broker) reached: &'a Reached,
+}
 
 impl State {
     /// Whether a token of an App may be kept or handed out now. Asked in the critical section in which that is done, after the last
-    /// await: meanwhile the agent may have been locked, the App removed, or the token's exposed socket closed.
-    pub(in crate::broker) fn admits(&self, app: &App, scope: &TokenScope) -> Result<(), WireError> {
+    /// await: meanwhile the agent may have been locked, the App removed, or the token's exposed socket closed. The rules decide again
+    /// when they may have changed, and on the names that the repositories have now.
+    pub(in crate::broker) fn admits(&self, claim: &Claim<'_>) -> Result<(), WireError> {
+        let Claim { app, scope, asked, decided, reached } = claim;
         self.open()?;
         let is_open = scope.exposure.as_ref().is_none_or(|id| self.exposures.has(id));
-        if is_open && self.config.knows(app) {
-            return Ok(());
+        if !is_open || !self.config.knows(app) {
+            return Err(match scope.exposure {
+                Some(_) => exposed::over(),
+                None => explain::unknown_app(app.name.as_str()),
+            });
         }
-        Err(match scope.exposure {
-            Some(_) => explain::exposed::over(),
-            None => explain::unknown_app(app.name.as_str()),
+        let config = self.config.current();
+        if Arc::ptr_eq(config, decided) && reached.is_as_asked() {
+            return Ok(()); // the usual case: it was decided just now, by these rules
+        }
+        policy::gives(&config.apps, &config.rules, scope, *asked, reached.renamed()).map_err(|withheld| {
+            match (&scope.exposure, asked.repository) {
+                // A client of an exposed socket learns neither rules nor new names.
+                (Some(_), Some(repository)) => {
+                    exposed::denied_since(&FullName { owner: asked.owner.clone(), repository: repository.clone() })
+                }
+                _ => explain::reached::withheld(scope, *asked, &withheld),
+            }
         })
     }
 

@@ -1,17 +1,27 @@
 //! One line of the audit log for each decision: begun with the question, written with the answer.
 
 use ghapp_protocol::message::Reply;
+use ghapp_protocol::remote::RepositoryName;
 use tracing::{debug, info};
 
 use super::shared::Shared;
 use crate::audit::{Record, timestamp};
 use crate::clock::Moment;
 use crate::model::Caller;
+use crate::token::TokenLease;
 
 /// The outcome of a question that was answered from the cache.
 pub(in crate::broker) const HIT: &str = "hit";
 /// The outcome of a question for which a token was minted.
 pub(in crate::broker) const MINT: &str = "mint";
+
+/// What a token reaches, as the audit log has it: by the names that GitHub gave.
+pub(in crate::broker) fn reach(lease: &TokenLease) -> serde_json::Value {
+    match lease.repositories() {
+        Some(names) => names.iter().map(RepositoryName::as_str).collect(),
+        None => "installation".into(),
+    }
+}
 
 /// A line that is being written. Its record takes what becomes known on the way.
 pub(in crate::broker) struct Entry {

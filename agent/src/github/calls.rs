@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::client::{Answer, GitHub};
 use super::error::{GitHubError, date, refusal};
-use super::types::{AppInfo, ListedRepository, MintAnswer, MintBody, NewApp, RawInstallation, RawPage, RawToken, User};
+use super::types::{
+    AppInfo, ListedRepository, MintAnswer, MintBody, NewApp, RawInstallation, RawPage, RawToken, RawTokenAlone, User,
+};
 use crate::model::{App, AppJwt, Installation, InstallationId, InstallationToken, ManifestCode, Permissions};
 
 /// Most pages of a list that are read: 10,000 installations or repositories.
@@ -24,6 +26,17 @@ pub(crate) enum MintRepositories<'a> {
     Ids(&'a [u64]),
     /// All of the installation.
     Installation,
+}
+
+impl MintRepositories<'_> {
+    /// How many; none for a whole installation.
+    pub(crate) fn count(self) -> Option<usize> {
+        match self {
+            Self::Names(names) => Some(names.len()),
+            Self::Ids(ids) => Some(ids.len()),
+            Self::Installation => None,
+        }
+    }
 }
 
 /// What GitHub says about the installation that covers a repository.
@@ -146,7 +159,7 @@ impl GitHub {
         self.find(app, jwt, &format!("/repositories/{id}/installation")).await
     }
 
-    /// Mints a token that reaches these repositories and may do this much.
+    /// Mints a token that reaches these repositories and may do this much. An answer with a flaw has a token that has to be killed.
     pub(crate) async fn mint(
         &self,
         app: &App,
@@ -168,9 +181,17 @@ impl GitHub {
         let path = format!("/app/installations/{installation}/access_tokens");
         let answer = self.call(app, Method::POST, &path, Some(&jwt.secret), Some(body)).await?;
         let answer = expect(answer, StatusCode::CREATED)?;
-        let minted = json::<RawToken>(&answer)?.into_answer();
-        let MintAnswer { token, repositories } = minted.ok_or(GitHubError::Garbled("a token that is not one line"))?;
-        Ok(MintAnswer { token: InstallationToken { minted_at: date(&answer.headers), ..token }, repositories })
+        let minted = match json::<RawToken>(&answer) {
+            Ok(raw) => raw.into_answer(),
+            // There is a token all the same.
+            Err(error) => {
+                let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
+                json::<RawTokenAlone>(&answer).map_err(|_| error)?.into_answer(now)
+            }
+        };
+        let minted = minted.ok_or(GitHubError::Garbled("a token that is not one line"))?;
+        let token = InstallationToken { minted_at: date(&answer.headers), ..minted.token };
+        Ok(MintAnswer { token, ..minted })
     }
 
     /// The repositories that a token reaches.

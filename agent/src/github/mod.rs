@@ -23,4 +23,4 @@ pub(crate) use calls::{MintRepositories, RepositoryInstallation};
 pub(crate) use client::GitHub;
 pub(crate) use error::GitHubError;
 pub(crate) use probe::Probe;
-pub(crate) use types::{AppInfo, ListedRepository, MintAnswer, NewApp, User};
+pub(crate) use types::{AppInfo, ListedRepository, MintedRepository, NewApp, User};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghapp_protocol::remote::{FullName, Owner, RepositoryName};
+use ghapp_protocol::remote::{FullName, Owner};
 use ghapp_protocol::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -120,11 +120,18 @@ pub(super) struct RawToken {
     repositories: Vec<RawRepository>,
 }
 
+/// The token of an answer that cannot be read otherwise, so that it can be revoked.
+#[derive(Deserialize)]
+pub(super) struct RawTokenAlone {
+    #[serde(deserialize_with = "secret")]
+    token: Secret,
+}
+
 /// What we need of a repository of a token; GitHub sends five kilobytes.
 #[derive(Deserialize)]
 struct RawRepository {
     id: u64,
-    name: String,
+    full_name: String,
 }
 
 /// A page of the repositories that a token reaches.
@@ -175,12 +182,24 @@ pub(crate) struct User {
     pub login: String,
 }
 
-/// A token, and the current names of the repositories that it was narrowed to.
+/// A token, and what it reaches according to GitHub.
 pub(crate) struct MintAnswer {
     /// The token.
     pub token: InstallationToken,
-    /// Names and ids; empty for a whole installation.
-    pub repositories: Vec<(RepositoryName, u64)>,
+    /// The repositories that it was narrowed to; empty for a whole installation. One whose name cannot be a name is left out, so that
+    /// the token does not reach what it was asked for.
+    pub repositories: Vec<MintedRepository>,
+    /// Why the token is of no use, if it is not.
+    pub flaw: Option<&'static str>,
+}
+
+/// A repository that a token was narrowed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MintedRepository {
+    /// GitHub's id of it.
+    pub id: u64,
+    /// Its current name.
+    pub name: FullName,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
@@ -188,18 +207,35 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error
 }
 
 impl RawToken {
-    /// The token, unless it could not be handed to git as one line. Its length and alphabet are GitHub's business.
+    /// The token and what it is good for. What cannot be handed to git as one line is none; its length and alphabet are GitHub's
+    /// business.
     pub(super) fn into_answer(self) -> Option<MintAnswer> {
-        let text = self.token.expose();
-        let usable = !text.is_empty() && !text.chars().any(char::is_control);
         let permissions = Permissions::from_github(self.permissions);
-        let named = |raw: RawRepository| Some((RepositoryName::parse(&raw.name).ok()?, raw.id));
+        let named =
+            |raw: RawRepository| Some(MintedRepository { id: raw.id, name: FullName::parse(&raw.full_name).ok()? });
         let repositories = self.repositories.into_iter().filter_map(named).collect();
-        usable.then(|| MintAnswer {
+        is_one_line(&self.token).then(|| MintAnswer {
             token: InstallationToken::new(self.token, self.expires_at.as_second(), permissions),
             repositories,
+            flaw: None,
         })
     }
+}
+
+impl RawTokenAlone {
+    /// The token, which lives for an hour from `now` at most.
+    pub(super) fn into_answer(self, now: i64) -> Option<MintAnswer> {
+        is_one_line(&self.token).then(|| MintAnswer {
+            token: InstallationToken::new(self.token, now.saturating_add(3600), Permissions::default()),
+            repositories: Vec::new(),
+            flaw: Some("unexpected JSON"),
+        })
+    }
+}
+
+fn is_one_line(token: &Secret) -> bool {
+    let text = token.expose();
+    !text.is_empty() && !text.chars().any(char::is_control)
 }
 
 /// GitHub's error body.

@@ -25,5 +25,5 @@ pub use key::{Fingerprint, KeyId, KeyPlace, PrivateKey, StoreKind};
 pub use manifest_code::ManifestCode;
 pub use permissions::{Level, Permissions, PermissionsError};
 pub use rule::{Access, OnFailure, Pattern, PatternError, Reach, Rule};
-pub use scope::{MAX_NAMED, RepositorySet, TokenScope};
+pub use scope::{Asked, MAX_NAMED, RepositorySet, TokenScope};
 pub use token::InstallationToken;

@@ -1,6 +1,6 @@
 //! What one token reaches and may do: the key of the token cache.
 
-use ghapp_protocol::remote::{Host, RepositoryName};
+use ghapp_protocol::remote::{Host, Owner, RepositoryName};
 
 use super::{AppName, ExposureId, InstallationId, Permissions};
 
@@ -54,6 +54,15 @@ pub struct TokenScope {
     /// Over which exposed socket; `None` is the agent's own. They share no token, so that each is distinct in the audit log and
     /// can be revoked alone, and no client can drop what others use.
     pub exposure: Option<ExposureId>,
+}
+
+/// What a token was asked for: some repository of an owner, or this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The owner.
+    pub owner: &'a Owner,
+    /// The repository, if one was named.
+    pub repository: Option<&'a RepositoryName>,
 }
 
 #[cfg(test)]

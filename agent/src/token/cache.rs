@@ -152,6 +152,11 @@ impl TokenCache {
         self.leases.values().filter(move |lease| lease.lives(Duration::ZERO, now))
     }
 
+    /// All tokens, those that died since the last mint included.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &TokenLease> {
+        self.leases.values()
+    }
+
     /// Drops what is dead.
     fn purge(&mut self, now: Moment) {
         let dead: Vec<_> =
@@ -176,7 +181,7 @@ mod tests {
     use super::{Minted, Refresh, TokenCache};
     use crate::clock::{Clock, TestClock};
     use crate::model::{AppName, Caller, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
-    use crate::token::Successor;
+    use crate::token::{Reached, Successor};
 
     const MIN_TTL: Duration = Duration::from_secs(600);
 
@@ -193,7 +198,7 @@ mod tests {
 
     pub(super) fn successor() -> Successor {
         let owner = Owner::parse("acme").unwrap();
-        Successor { owner, pinned: None, min_ttl: MIN_TTL, for_git: None, caller: Caller::default() }
+        Successor { owner, pinned: None, min_ttl: MIN_TTL, repository: None, for_git: false, caller: Caller::default() }
     }
 
     fn minted(token: &str, clock: &TestClock) -> Minted {
@@ -205,7 +210,7 @@ mod tests {
             successor: successor(),
             at,
             refresh: Refresh::plan(Duration::from_secs(3600), at, 0.0),
-            renamed: false,
+            reached: Reached::AsAsked,
         }
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use ghapp_protocol::message::LeaseId;
 use ghapp_protocol::remote::{Owner, RepositoryName};
 
-use super::Refresh;
+use super::{Reached, Refresh};
 use crate::clock::Moment;
-use crate::model::{Caller, InstallationId, InstallationToken, TokenScope};
+use crate::model::{Asked, Caller, InstallationId, InstallationToken, TokenScope};
 
 /// How long an old name is believed to mean the renamed repository.
 const RENAMED_FOR: Duration = Duration::from_secs(10 * 60);
@@ -22,10 +22,19 @@ pub(crate) struct Successor {
     pub pinned: Option<InstallationId>,
     /// The least life that is of use.
     pub min_ttl: Duration,
-    /// The repository that git uses the token for; none when it is not for git.
-    pub for_git: Option<RepositoryName>,
+    /// The repository that was asked for, if one was named.
+    pub repository: Option<RepositoryName>,
+    /// Whether git uses the token.
+    pub for_git: bool,
     /// The process that asked first.
     pub caller: Caller,
+}
+
+impl Successor {
+    /// What the rules are asked about it.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { owner: &self.owner, repository: self.repository.as_ref() }
+    }
 }
 
 /// A token that has just been minted, with what its lease says. There may be thousands, so it is kept small.
@@ -43,8 +52,8 @@ pub(crate) struct Minted {
     pub at: Moment,
     /// When it is to be replaced, as it was planned.
     pub refresh: Refresh,
-    /// It was minted for a repository that has been renamed, under its old name. Another repository may take that name any time.
-    pub renamed: bool,
+    /// What it reaches. An old name may become another repository's any time.
+    pub reached: Reached,
 }
 
 /// A live token and its history. A copy of it is cheap, and holds no copy of the token: each request gets one.
@@ -65,6 +74,19 @@ pub(crate) struct TokenLease {
 }
 
 impl TokenLease {
+    /// The names of the repositories that it reaches, as GitHub told them; none for a whole installation.
+    pub(crate) fn repositories(&self) -> Option<Vec<RepositoryName>> {
+        match self.minted.reached.renamed() {
+            [] => self.scope.repositories.names().map(<[_]>::to_vec),
+            renamed => Some(renamed.iter().map(|name| name.repository.clone()).collect()),
+        }
+    }
+
+    /// The account that the repositories belong to; none for an enterprise.
+    pub(crate) fn account(&self) -> Option<&Owner> {
+        self.minted.reached.renamed().first().map(|name| &name.owner).or(self.minted.account.as_ref())
+    }
+
     /// Its place among the planned replacements.
     pub(super) fn renewal(&self) -> (Refresh, LeaseId) {
         (self.minted.refresh, self.id)
@@ -73,7 +95,7 @@ impl TokenLease {
     /// Whether the token may be handed out: it has that much life left, and its scope still means what it meant.
     pub(super) fn serves(&self, at_least: Duration, now: Moment) -> bool {
         let age = now.boot.saturating_sub(self.minted.at.boot);
-        self.lives(at_least, now) && (!self.minted.renamed || age < RENAMED_FOR)
+        self.lives(at_least, now) && (self.minted.reached.is_as_asked() || age < RENAMED_FOR)
     }
 
     /// Whether the token has at least that much life left.

@@ -3,6 +3,7 @@
 mod cache;
 mod erase_backoff;
 mod lease;
+mod reached;
 mod refresh;
 mod repeated;
 mod single_flight;
@@ -10,5 +11,6 @@ mod single_flight;
 pub(crate) use cache::TokenCache;
 pub(crate) use erase_backoff::EraseBackoff;
 pub(crate) use lease::{Minted, Successor, TokenLease};
+pub(crate) use reached::Reached;
 pub use refresh::Refresh;
 pub(crate) use single_flight::{Role, SingleFlight};

@@ -48,6 +48,14 @@ where
         (outcome.ok().and_then(|value| value.clone()), role)
     }
 
+    /// Starts `work` for `key` unless it is under way, and waits for nothing. To be called inside of a runtime.
+    pub(crate) fn launch<F>(&self, key: K, work: impl FnOnce() -> F)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        drop(self.board(key, work));
+    }
+
     /// Waits until nothing is under way.
     pub(crate) async fn landed(&self) {
         loop {

@@ -59,7 +59,10 @@ pub(super) fn mint(state: &mut State, app_id: u64, installation_id: u64, body: &
         let message = "This installation has been suspended";
         return Err(Refusal::new(StatusCode::FORBIDDEN, message).documented(PAGE));
     }
-    let (asked, wanted) = parse(body)?;
+    let (asked, mut wanted) = parse(body)?;
+    if !state.narrows {
+        wanted = Wanted::default();
+    }
     let repositories = narrow_repositories(state, installation, &wanted)?;
     let permissions = narrow_permissions(installation, wanted.permissions)?;
 

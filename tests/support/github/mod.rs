@@ -234,6 +234,19 @@ impl GitHub {
         self.simulator.lock().tokens.remove(token).expect("the token is known");
     }
 
+    /// The tokens that are alive, in the order of their minting.
+    pub fn live_tokens(&self) -> Vec<String> {
+        let state = self.simulator.lock();
+        let mints = state.mints.iter().map(|mint| mint.token.clone());
+        mints.filter(|token| state.live_token(token).is_some()).collect()
+    }
+
+    /// Whether mints are narrowed to what they ask for. A server that is old, or behind a proxy that drops what it does not know,
+    /// gives the whole installation.
+    pub fn narrow_mints(&self, narrow: bool) {
+        self.simulator.lock().narrows = narrow;
+    }
+
     /// Kills every token there is.
     pub fn kill_all_tokens(&self) {
         self.simulator.lock().tokens.clear();

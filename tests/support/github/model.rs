@@ -111,6 +111,8 @@ pub(super) struct State {
     pub(super) token_shape: TokenShape,
     pub(super) accepts_client_id: bool,
     pub(super) private_mode: bool,
+    /// Mints give the whole installation and all it may do, whatever they are asked for.
+    pub(super) narrows: bool,
     accounts: Vec<Account>,
     pub(super) apps: BTreeMap<u64, RegisteredApp>,
     pub(super) installations: BTreeMap<u64, Installation>,
@@ -138,6 +140,7 @@ impl State {
             token_shape: TokenShape::Long,
             accepts_client_id: true,
             private_mode: false,
+            narrows: true,
             accounts: Vec::new(),
             apps: BTreeMap::new(),
             installations: BTreeMap::new(),

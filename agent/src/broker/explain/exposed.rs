@@ -59,11 +59,6 @@ pub(in crate::broker) fn served_differently(owner: &Owner, one: &RepositoryName,
     WireError::new(ErrorCode::Denied, cause).hint("name what both have with --permissions, or expose a socket for each")
 }
 
-/// GitHub gave more than it was asked for. No client gets that.
-pub(in crate::broker) fn wider(host: &Host) -> WireError {
-    WireError::new(ErrorCode::Refused, format!("{host} gave a wider token than it was asked for, and it was revoked"))
-}
-
 fn to_next(error: WireError) -> WireError {
     WireError { git_next: Some(GitNext::NextHelper), ..error }
 }

@@ -1,6 +1,7 @@
 //! Every failure as a cause and a next step: names the object, says one thing, ends with a command or URL that works.
 
 pub(in crate::broker) mod exposed;
+pub(in crate::broker) mod reached;
 pub(in crate::broker) mod stores;
 
 use ghapp_protocol::error::{ErrorCode, WireError};

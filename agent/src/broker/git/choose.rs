@@ -7,21 +7,7 @@ use crate::audit::Record;
 use crate::broker::{Broker, explain};
 use crate::config::Config;
 use crate::model::{App, AppName, Installation, InstallationId, OnFailure};
-use crate::policy::{self, Decision, Grant};
-
-/// Why the rules give nothing for a remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// No rule and no App is for its host or owner.
-    NoMatch,
-    /// A rule denies it.
-    Denied {
-        /// Which one.
-        rule: String,
-        /// What git is to do then.
-        on_failure: OnFailure,
-    },
-}
+use crate::policy::{self, Given, Grant, Refusal};
 
 impl Refusal {
     /// The same for a person.
@@ -33,27 +19,14 @@ impl Refusal {
     }
 }
 
-/// The grants that come into question for a remote, before GitHub is asked.
-pub(super) type Given = Result<Vec<Grant>, Refusal>;
-
 /// What the rules give for a repository.
 pub(super) fn rules_for(config: &Config, host: &Host, name: &FullName) -> Given {
-    given(policy::decide(&config.apps, &config.rules, host, name))
+    policy::decide(&config.apps, &config.rules, host, name).given()
 }
 
 /// What the rules give for an owner when the repository is not known: only rules count that do not need it (decision 2).
 pub(super) fn rules_for_owner(config: &Config, host: &Host, owner: &Owner) -> Given {
-    given(policy::decide_for_owner(&config.apps, &config.rules, host, owner))
-}
-
-/// The one place where a decision of the rules is taken apart.
-fn given(decision: Decision) -> Given {
-    match decision {
-        Decision::NoMatch => Err(Refusal::NoMatch),
-        Decision::Deny { rule, on_failure } => Err(Refusal::Denied { rule, on_failure }),
-        Decision::Serve(grant) => Ok(vec![grant]),
-        Decision::Candidates(grants) => Ok(grants),
-    }
+    policy::decide_for_owner(&config.apps, &config.rules, host, owner).given()
 }
 
 /// Only the grants of the App that was named, if one was.

@@ -4,7 +4,7 @@ use ghapp_protocol::error::{ErrorCode, WireError};
 use ghapp_protocol::message::{Erase, Get, Reply};
 use ghapp_protocol::remote::FullName;
 
-use super::choose::{Chosen, Refusal, configured, note, pinned, rules_for, with_rule};
+use super::choose::{Chosen, configured, note, pinned, rules_for, with_rule};
 use super::erase::drop_token;
 use super::get::answer;
 use super::scope::within_bounds;
@@ -15,7 +15,7 @@ use crate::broker::record::Entry;
 use crate::broker::tokens::{Served, Wanted};
 use crate::config::Config;
 use crate::model::{Caller, Exposure, OnFailure, Reach, RepositorySet};
-use crate::policy::Grant;
+use crate::policy::{Grant, Refusal};
 
 /// A token for git on the other side of an exposed socket.
 pub(crate) async fn get(broker: &Broker, exposure: &Exposure, get: Get, caller: &Caller) -> Reply {
@@ -84,8 +84,10 @@ async fn serve(
         repositories: RepositorySet::One(name.repository.clone()),
         permissions: terms.permissions.clone(),
         exposure: Some(exposure.id.clone()),
-        for_git: Some(name.repository.clone()),
+        repository: Some(&name.repository),
+        for_git: true,
         min_ttl: config.agent.min_ttl,
+        decided: &config,
     };
     broker.tokens.lease(wanted, caller).await.map(Some).map_err(ours)
 }

@@ -3,7 +3,7 @@
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Get, Reply};
 
-use super::choose::{Refusal, choose, rules_for, rules_for_owner, with_rule};
+use super::choose::{choose, rules_for, rules_for_owner, with_rule};
 use super::discover::{Meant, meant};
 use super::scope::granted;
 use crate::audit::Record;
@@ -11,6 +11,7 @@ use crate::broker::record::Entry;
 use crate::broker::tokens::{Served, Wanted};
 use crate::broker::{Broker, explain};
 use crate::model::{Access, Caller, MAX_NAMED, Reach, RepositorySet};
+use crate::policy::Refusal;
 use crate::process::ancestry;
 
 /// A token for git.
@@ -90,8 +91,10 @@ async fn serve(broker: &Broker, get: &Get, caller: &Caller, record: &mut Record)
         repositories,
         permissions,
         exposure: None,
-        for_git: name.cloned(),
+        repository: name,
+        for_git: name.is_some(),
         min_ttl: config.agent.min_ttl,
+        decided: &config,
     };
     broker.tokens.lease(wanted, caller).await.map(Some).map_err(ours)
 }

@@ -6,13 +6,14 @@ use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Reply, TokenCall, TokenReply};
 use ghapp_protocol::remote::FullName;
 
-use super::choose::{Refusal, choose, only, rules_for};
+use super::choose::{choose, only, rules_for};
 use super::scope::{asked_permissions, asked_set, granted, only_host};
 use crate::audit::Record;
 use crate::broker::tokens::{Served, Wanted};
 use crate::broker::{Broker, explain};
 use crate::config::MAX_MIN_TTL;
 use crate::model::Caller;
+use crate::policy::Refusal;
 
 /// A token for a person or a script.
 pub(crate) async fn token(broker: &Broker, call: TokenCall, caller: &Caller) -> Reply {
@@ -26,7 +27,7 @@ pub(crate) async fn token(broker: &Broker, call: TokenCall, caller: &Caller) -> 
                 lease: served.to_lease(),
                 id,
                 permissions: served.lease.minted.token.permissions.to_map(),
-                repositories: scope.repositories.names().map(<[_]>::to_vec),
+                repositories: served.lease.repositories(),
                 app: Some(scope.app.to_string()),
             }))
         }
@@ -85,8 +86,10 @@ async fn serve(
         repositories,
         permissions,
         exposure: None,
-        for_git: None,
+        repository: Some(repository),
+        for_git: false,
         min_ttl,
+        decided: &config,
     };
     broker.tokens.lease(wanted, caller).await.map(Some)
 }

@@ -1,4 +1,5 @@
-//! The way from a remote to a token, explained: rule, App, installation, permissions, and what stands in the way. Mints nothing.
+//! The way from a remote to a token, explained: rule, App, installation, permissions, and what stands in the way. Mints nothing that
+//! reaches contents: the current name of a repository is only told by a token for it, which may read metadata and is revoked at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,21 +8,21 @@ use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::{Reply, Route, Which};
 use ghapp_protocol::remote::FullName;
 
-use super::choose::{Refusal, choose, only, rules_for};
+use super::choose::{choose, only, rules_for};
 use super::scope::{granted, only_host};
 use crate::broker::app_api::pending;
 use crate::broker::{Broker, explain};
 use crate::config::Config;
 use crate::github::{GitHubError, RepositoryInstallation};
-use crate::model::{Access, App, Caller, Installation, Reach, RepositorySet, TokenScope};
-use crate::policy::Grant;
+use crate::model::{Access, App, Asked, Caller, Installation, Reach, RepositorySet, TokenScope};
+use crate::policy::{self, Grant, Refusal};
 
 /// The way from a remote to a token. What keeps git from a token is part of the answer and not an error.
 pub(crate) async fn which(broker: &Broker, call: Which, caller: &Caller) -> Reply {
     let mut entry = broker.shared.entry("which", caller);
     let record = &mut entry.record;
     record.repository = Some(call.repository.to_string());
-    let reply = match route(broker, call).await {
+    let reply = match route(broker, call, caller).await {
         Ok(route) => {
             record.host = Some(route.host.to_string());
             record.rule.clone_from(&route.rule);
@@ -39,7 +40,7 @@ pub(crate) async fn which(broker: &Broker, call: Which, caller: &Caller) -> Repl
     reply
 }
 
-async fn route(broker: &Broker, call: Which) -> Result<Route, WireError> {
+async fn route(broker: &Broker, call: Which, caller: &Caller) -> Result<Route, WireError> {
     let config = broker.shared.config()?;
     broker.shared.needed();
     let Which { host, repository, app } = call;
@@ -59,7 +60,7 @@ async fn route(broker: &Broker, call: Which) -> Result<Route, WireError> {
         code: None,
         hint: None,
     };
-    match follow(broker, &config, app.as_deref(), &mut route).await {
+    match follow(broker, &config, app.as_deref(), &mut route, caller).await {
         Ok(reason) => {
             route.covered = true;
             route.reason = reason;
@@ -79,6 +80,7 @@ async fn follow(
     config: &Config,
     as_app: Option<&str>,
     route: &mut Route,
+    caller: &Caller,
 ) -> Result<String, WireError> {
     let (host, name) = (route.host.clone(), route.repository.clone());
     let given = rules_for(config, &host, &name).map_err(|refusal| {
@@ -131,12 +133,19 @@ async fn follow(
     }
     let includes = found.installation.is_some_and(|found| found.id == installation.id);
     // A mint can name a renamed repository by its id; a list of several has only their names.
-    if !includes || (found.renamed && matches!(scope.repositories, RepositorySet::Named(_))) {
+    if !includes || (found.moved.is_some() && matches!(scope.repositories, RepositorySet::Named(_))) {
         let scope = TokenScope { repositories: RepositorySet::One(name.repository.clone()), ..scope };
         return Err(explain::not_covered(app, &name.owner, &scope, &installation));
     }
+    let mut now = None;
+    if let Some(id) = found.moved.filter(|_| matches!(scope.repositories, RepositorySet::One(_))) {
+        now = broker.tokens.name_now(app, &installation, id, caller).await?;
+        let asked = Asked { owner: &name.owner, repository: Some(&name.repository) };
+        policy::gives(&config.apps, &config.rules, &scope, asked, now.as_slice())
+            .map_err(|withheld| explain::reached::withheld(&scope, asked, &withheld))?;
+    }
     broker.tokens.would_mint(app, &scope)?;
-    Ok(step.promise(&scope, found.renamed))
+    Ok(step.promise(&scope, found.moved.is_some(), now.as_ref()))
 }
 
 /// What GitHub says now about the installation that covers the repository.
@@ -150,13 +159,13 @@ async fn covering(broker: &Broker, step: &Step<'_>, remembered: &Installation) -
         .app_api
         .call(app, |github, jwt| pending(async move { github.installation_of_repository(app, &jwt, name).await }));
     match call.await?.map_err(refused)? {
-        RepositoryInstallation::Covered(found) => Ok(Found { installation: Some(*found), renamed: false }),
-        RepositoryInstallation::NotFound => Ok(Found { installation: None, renamed: false }),
+        RepositoryInstallation::Covered(found) => Ok(Found { installation: Some(*found), moved: None }),
+        RepositoryInstallation::NotFound => Ok(Found { installation: None, moved: None }),
         RepositoryInstallation::Moved { repository_id } => {
             let call = broker.app_api.call(app, |github, jwt| {
                 pending(async move { github.installation_of_repository_id(app, &jwt, repository_id).await })
             });
-            Ok(Found { installation: call.await?.map_err(refused)?, renamed: true })
+            Ok(Found { installation: call.await?.map_err(refused)?, moved: Some(repository_id) })
         }
     }
 }
@@ -170,8 +179,8 @@ fn lasts_until(broker: &Broker, scope: &TokenScope, min_ttl: Duration) -> Option
 struct Found {
     /// The installation that covers it.
     installation: Option<Installation>,
-    /// Whether the repository has another name now.
-    renamed: bool,
+    /// Its id, if the repository has another name now.
+    moved: Option<u64>,
 }
 
 /// What is known of a route before GitHub is asked about the repository.
@@ -204,9 +213,9 @@ impl Step<'_> {
     }
 
     /// What git gets, in words for people.
-    fn promise(&self, scope: &TokenScope, renamed: bool) -> String {
+    fn promise(&self, scope: &TokenScope, renamed: bool, now: Option<&FullName>) -> String {
         let reach = match &scope.repositories {
-            RepositorySet::One(_) => self.name.to_string(),
+            RepositorySet::One(_) => now.unwrap_or(self.name).to_string(),
             RepositorySet::Named(names) => {
                 format!("{} repositories of the rule, if the installation includes all of them,", names.len())
             }

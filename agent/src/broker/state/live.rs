@@ -95,6 +95,14 @@ impl Live {
         ids.into_iter().filter_map(|id| Some((id, self.tokens.retire(id)?.clone()))).collect()
     }
 
+    /// Keeps tokens from being handed out or replaced, unless they are still given.
+    pub(super) fn retire_unless(&mut self, is_given: impl Fn(&TokenLease) -> bool) {
+        let ids: Vec<_> = self.tokens.all().filter(|lease| !is_given(lease)).map(|lease| lease.id).collect();
+        for id in ids {
+            self.tokens.retire(id);
+        }
+    }
+
     /// Forgets a token.
     pub(in crate::broker) fn forget(&mut self, id: LeaseId) {
         self.tokens.remove(id);

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::model::{App, AppName, Fingerprint};
+use crate::policy;
 
 /// What `status` tells of the state.
 pub(in crate::broker) struct Summary {
@@ -70,9 +71,15 @@ impl State {
         }
     }
 
-    /// Puts a configuration in force, and forgets what may have followed from the one before.
+    /// Puts a configuration in force, and forgets what may have followed from the one before. Tokens that its rules do not give are
+    /// not handed out or replaced any more.
     pub(in crate::broker) fn adopt(&mut self, config: Config) {
         self.config.adopt(config);
+        let config = Arc::clone(self.config.current());
+        self.live.retire_unless(|lease| {
+            let (scope, renamed) = (&lease.scope, lease.minted.reached.renamed());
+            policy::gives(&config.apps, &config.rules, scope, lease.minted.successor.asked(), renamed).is_ok()
+        });
         self.signing.keep_only(&self.config.current().apps);
         self.listed.forget_all();
     }

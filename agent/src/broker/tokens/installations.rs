@@ -73,6 +73,10 @@ impl Tokens {
             .ask(app, |github, jwt| pending(async move { github.installation_of_owner(app, &jwt, owner).await }));
         // An enterprise installation reaches no repository of an organization.
         let found = call.await?.filter(|installation| installation.account.is_some());
+        if let Some(found) = found.as_ref().filter(|found| found.account.as_ref() != Some(owner)) {
+            // Nothing is learned from it: neither that there is one, nor that there is none.
+            return Err(explain::reached::another_account(app, owner, found));
+        }
         let now = self.shared.now();
         self.shared.state().known.learn_installation(&app.name, owner, found.clone(), now);
         Ok(found)

@@ -6,14 +6,13 @@ use std::time::Duration;
 use ghapp_protocol::TOKEN_USERNAME;
 use ghapp_protocol::error::WireError;
 use ghapp_protocol::message::Lease;
-use ghapp_protocol::remote::RepositoryName;
 
 use super::{Tokens, Wanted};
 use crate::audit::Record;
 use crate::broker::explain;
-use crate::broker::record::HIT;
+use crate::broker::record::{HIT, reach};
 use crate::model::{App, Caller, RepositorySet, TokenScope};
-use crate::token::{Role, TokenLease};
+use crate::token::{Reached, Role, TokenLease};
 
 /// A token, and where it comes from.
 pub(in crate::broker) struct Served {
@@ -28,10 +27,7 @@ impl Served {
         (*source).clone_into(&mut record.outcome);
         record.program = lease.minted.program.as_deref().filter(|_| *source == MINT).map(str::to_owned);
         record.installation_id = Some(lease.scope.installation.0);
-        record.repositories = Some(match lease.scope.repositories.names() {
-            Some(names) => names.iter().map(RepositoryName::as_str).collect(),
-            None => "installation".into(),
-        });
+        record.repositories = Some(reach(lease));
         record.permissions = Some(lease.minted.token.permissions.to_string());
         record.lease = Some(lease.id);
         record.hashed_token = Some(lease.minted.token.hash);
@@ -61,8 +57,12 @@ impl Tokens {
         let now = self.shared.now();
         {
             let mut state = self.shared.state();
-            state.admits(app, &scope)?;
+            state.admits(&wanted.claim(&scope, &Reached::AsAsked))?;
             if let Some((lease, is_due)) = state.live.serve(&scope, wanted.min_ttl, now) {
+                if let Err(withheld) = state.admits(&wanted.claim(&scope, &lease.minted.reached)) {
+                    state.live.retire(|it| it.id == lease.id, now);
+                    return Err(withheld);
+                }
                 drop(state);
                 if is_due {
                     self.refresh(wanted.mint(scope, true), caller);
@@ -80,9 +80,14 @@ impl Tokens {
             return Err(explain::suspended(app, &wanted.installation, since));
         }
         let (lease, role) = self.mint_once(wanted.mint(scope, false), caller).await?;
+        self.hand_out(&wanted, lease, role)
+    }
+
+    /// What comes after the last await: the gate is asked in the critical section that hands the token out, for much may have happened.
+    fn hand_out(&self, wanted: &Wanted<'_>, lease: TokenLease, role: Role) -> Result<Served, WireError> {
         let now = self.shared.now();
         let mut state = self.shared.state();
-        state.admits(app, &lease.scope)?;
+        state.admits(&wanted.claim(&lease.scope, &lease.minted.reached))?;
         // Each question that waited counts as a use. The token may have been erased meanwhile; it was minted for us all the same.
         let lease = state.live.use_again(&lease, now).unwrap_or(lease);
         Ok(Served { lease, source: if role == Role::Leader { MINT } else { JOINED } })

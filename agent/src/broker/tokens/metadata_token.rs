@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use ghapp_protocol::error::WireError;
+use ghapp_protocol::remote::FullName;
 
 use super::Tokens;
+use super::narrow::Given;
 use crate::broker::app_api::Pending;
 use crate::broker::explain;
-use crate::github::{GitHub, GitHubError, MintAnswer, MintRepositories};
+use crate::github::{GitHub, GitHubError, MintRepositories};
 use crate::model::{App, Caller, Installation, InstallationToken, Level, Permissions, RepositorySet, TokenScope};
 
 impl Tokens {
@@ -20,6 +22,38 @@ impl Tokens {
         caller: &Caller,
         question: impl Fn(&'a GitHub, InstallationToken) -> Pending<'a, T> + Send + Sync,
     ) -> Result<Result<T, GitHubError>, WireError> {
+        let (scope, given) = self.look(app, installation, MintRepositories::Installation, caller).await?;
+        let Given { fresh, .. } = given;
+        self.write_down(&scope, fresh.token(), caller);
+        let token = fresh.token();
+        // The question needs no JWT, and the mint's is at hand; what it needs of the call is the patience.
+        let outcome = self.app_api.call(app, |github, _| question(github, token.clone())).await;
+        fresh.kill().await;
+        outcome
+    }
+
+    /// The current name of a repository: the answer to a mint for its id has it.
+    pub(in crate::broker) async fn name_now(
+        self: &Arc<Self>,
+        app: &App,
+        installation: &Installation,
+        repository_id: u64,
+        caller: &Caller,
+    ) -> Result<Option<FullName>, WireError> {
+        let only = MintRepositories::Ids(&[repository_id]);
+        let (scope, Given { fresh, repositories }) = self.look(app, installation, only, caller).await?;
+        self.write_down(&scope, fresh.token(), caller);
+        fresh.kill().await;
+        Ok(repositories.into_iter().next().map(|it| it.name))
+    }
+
+    async fn look(
+        self: &Arc<Self>,
+        app: &App,
+        installation: &Installation,
+        repositories: MintRepositories<'_>,
+        caller: &Caller,
+    ) -> Result<(TokenScope, Given), WireError> {
         self.shared.state().open()?;
         let scope = TokenScope {
             app: app.name.clone(),
@@ -29,15 +63,8 @@ impl Tokens {
             permissions: Permissions::of([("metadata", Level::Read)]),
             exposure: None,
         };
-        let token = match self.ask_to_mint(app, &scope, MintRepositories::Installation).await? {
-            Ok(MintAnswer { token, .. }) => token,
-            Err(error) => return Err(refused(&error, app, installation)),
-        };
-        self.write_down(&scope, &token, caller);
-        // The question needs no JWT, and the mint's is at hand; what it needs of the call is the patience.
-        let outcome = self.app_api.call(app, |github, _| question(github, token.clone())).await;
-        self.kill_unlisted(app, &scope, &token, caller).await;
-        outcome
+        let given = self.ask_to_mint(app, &scope, repositories, caller).await?;
+        Ok((scope, given.map_err(|error| refused(&error, app, installation))?))
     }
 
     fn write_down(&self, scope: &TokenScope, token: &InstallationToken, caller: &Caller) {

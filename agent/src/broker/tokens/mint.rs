@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghapp_protocol::error::WireError;
+use ghapp_protocol::error::{ErrorCode, WireError};
 use tracing::info;
 
 use super::Tokens;
@@ -58,28 +58,35 @@ impl Tokens {
             }
             outcome => outcome,
         };
-        let Narrowed { token, renamed } = narrowed.map_err(|error| self.refused(&mint, &error))?;
-        let token = token.by_our_clock(self.shared.now().wall, self.app_api.skew(&mint.app));
-        let is_open = self.shared.state().open().is_ok();
-        if is_open {
-            self.prove(&mint, &token).await;
+        let Narrowed { fresh, reached } = narrowed.map_err(|error| self.refused(&mint, &error))?;
+        let is_admitted = self.shared.state().admits(&mint.claim(&reached)).is_ok();
+        if is_admitted {
+            self.prove(&mint, fresh.token()).await;
         }
         let at = self.shared.now();
-        let life = token.expires_at.saturating_sub(at.wall);
+        let life = fresh.token().expires_at.saturating_sub(at.wall);
         let refresh = Refresh::plan(Duration::from_secs(life.unsigned_abs()), at, chance());
         let kept = {
             let mut state = self.shared.state();
-            state.admits(&mint.app, &mint.scope).map(|()| {
-                let (account, program) = (mint.installation.account.clone(), program.map(Into::into));
-                let (token, successor) = (token.clone(), mint.successor(caller));
-                let minted = Minted { token, account, program, successor, at, refresh, renamed };
-                state.live.keep(mint.scope.clone(), minted)
-            })
+            match state.admits(&mint.claim(&reached)) {
+                Ok(()) => Ok(fresh.keep(&mut state.live, mint.scope.clone(), |token| {
+                    let (account, program) = (mint.installation.account.clone(), program.map(Into::into));
+                    let successor = mint.successor(caller);
+                    Minted { token, account, program, successor, at, refresh, reached }
+                })),
+                Err(closed) => {
+                    if closed.code == ErrorCode::Denied && !reached.is_as_asked() {
+                        // GitHub would only be asked for the same again.
+                        state.known.remember_refusal(&mint.scope, closed.clone(), at);
+                    }
+                    Err((fresh, closed))
+                }
+            }
         };
         let minted = match kept {
             Ok(minted) => minted,
-            Err(closed) => {
-                self.kill_unlisted(&mint.app, &mint.scope, &token, caller).await;
+            Err((fresh, closed)) => {
+                fresh.kill().await;
                 return Err(closed);
             }
         };

@@ -1,5 +1,6 @@
 //! The life of a token: leased from the cache or minted, narrow, proved at the git server, replaced before it expires, revoked.
 
+mod fresh;
 mod installations;
 mod lease;
 mod metadata_token;
@@ -20,6 +21,7 @@ use ghapp_protocol::error::WireError;
 use ghapp_protocol::frame;
 use ghapp_protocol::message::{Erase, LeaseId};
 use ghapp_protocol::remote::Owner;
+use ghapp_protocol::token_hash::TokenHash;
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -36,6 +38,8 @@ pub(in crate::broker) struct Tokens {
     app_api: Arc<AppApi>,
     lookups: SingleFlight<(AppName, Owner), Result<Option<Installation>, WireError>>,
     mints: SingleFlight<MintKey, Result<TokenLease, WireError>>,
+    /// Fresh tokens that no client may have, and that are being revoked.
+    killings: SingleFlight<TokenHash, ()>,
     /// Told when a token is to be replaced before all others that wait.
     renewal_comes_first: Notify,
 }
@@ -43,7 +47,8 @@ pub(in crate::broker) struct Tokens {
 impl Tokens {
     pub(in crate::broker) fn new(shared: Arc<Shared>, app_api: Arc<AppApi>) -> Self {
         let renewal_comes_first = Notify::new();
-        Self { shared, app_api, lookups: SingleFlight::default(), mints: SingleFlight::default(), renewal_comes_first }
+        let (lookups, mints, killings) = (SingleFlight::default(), SingleFlight::default(), SingleFlight::default());
+        Self { shared, app_api, lookups, mints, killings, renewal_comes_first }
     }
 
     /// Plans to replace a token in time, if it is in use by then.
@@ -88,8 +93,9 @@ impl Tokens {
         self.shared.state().live.minted()
     }
 
-    /// Waits until no mint is under way.
+    /// Waits until no mint is under way, and no token of one is being revoked.
     pub(in crate::broker) async fn landed(&self) {
         self.mints.landed().await;
+        self.killings.landed().await;
     }
 }

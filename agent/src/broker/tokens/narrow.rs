@@ -7,22 +7,35 @@ use ghapp_protocol::remote::{FullName, RepositoryName};
 use tracing::info;
 
 use super::Tokens;
+use super::fresh::Fresh;
 use super::wanted::Mint;
 use crate::broker::app_api::pending;
 use crate::broker::explain;
-use crate::github::{GitHubError, MintAnswer, MintRepositories, RepositoryInstallation};
+use crate::github::{GitHubError, MintRepositories, MintedRepository, RepositoryInstallation};
 use crate::model::{App, Caller, InstallationToken, Level, RepositorySet, TokenScope};
+use crate::token::Reached;
 
-/// A token for exactly the set that was asked for.
+/// A token, and what it reaches.
 pub(super) struct Narrowed {
-    pub(super) token: InstallationToken,
-    /// One of the repositories has another name now. A different repository may take its old name at any time.
-    pub(super) renamed: bool,
+    pub(super) fresh: Fresh,
+    pub(super) reached: Reached,
 }
 
-impl Narrowed {
-    fn of(answer: MintAnswer) -> Self {
-        Self { token: answer.token, renamed: false }
+/// A token that GitHub gave, and the repositories that it says it is for. It is not wider than it was asked for.
+pub(super) struct Given {
+    pub(super) fresh: Fresh,
+    pub(super) repositories: Vec<MintedRepository>,
+}
+
+impl Given {
+    fn narrowed(self, mint: &Mint) -> Narrowed {
+        let names = self.repositories.into_iter().map(|it| it.name);
+        Narrowed { fresh: self.fresh, reached: Reached::of(&mint.owner, &mint.scope, names) }
+    }
+
+    /// The names and ids of its repositories.
+    fn ids(&self) -> Vec<(RepositoryName, u64)> {
+        self.repositories.iter().map(|it| (it.name.repository.clone(), it.id)).collect()
     }
 }
 
@@ -32,73 +45,76 @@ type Outcome<T> = Result<Result<T, GitHubError>, WireError>;
 impl Tokens {
     /// Asks GitHub for a token for the mint's set.
     pub(super) async fn ask_for_token(self: &Arc<Self>, mint: &Mint, caller: &Caller) -> Outcome<Narrowed> {
+        let Mint { app, scope, .. } = mint;
         let Some(names) = mint.scope.repositories.names() else {
-            return Ok(self.mint_for(mint, MintRepositories::Installation).await?.map(Narrowed::of));
+            return Ok(self
+                .ask_to_mint(app, scope, MintRepositories::Installation, caller)
+                .await?
+                .map(|given| given.narrowed(mint)));
         };
         let ids = self.shared.state().known.repository_ids_of(&mint.scope);
         if let Some(ids) = ids {
-            match self.mint_for(mint, MintRepositories::Ids(&ids)).await? {
-                Ok(answer) if is_called(&answer, names) => return Ok(Ok(Narrowed::of(answer))),
-                Ok(answer) => return self.settle_names(mint, names, answer, caller).await,
+            match self.ask_to_mint(app, scope, MintRepositories::Ids(&ids), caller).await? {
+                Ok(given) => {
+                    let narrowed = given.narrowed(mint);
+                    if narrowed.reached.is_as_asked() {
+                        return Ok(Ok(narrowed));
+                    }
+                    return self.settle_names(mint, names, narrowed, caller).await;
+                }
                 // The App lost one of them, or it was deleted and made anew.
                 Err(GitHubError::RepositoryNotIncluded) => self.shared.state().known.forget_repository_ids(&mint.scope),
                 Err(error) => return Ok(Err(error)),
             }
         }
-        match self.mint_for(mint, MintRepositories::Names(names)).await? {
-            Ok(answer) => {
-                self.shared.state().known.learn_repository_ids(&mint.scope, &answer.repositories);
-                Ok(Ok(Narrowed::of(answer)))
+        match self.ask_to_mint(app, scope, MintRepositories::Names(names), caller).await? {
+            Ok(given) => {
+                self.shared.state().known.learn_repository_ids(&mint.scope, &given.ids());
+                Ok(Ok(given.narrowed(mint)))
             }
-            Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(mint).await,
+            Err(GitHubError::RepositoryNotIncluded) => self.follow_rename(mint, caller).await,
             Err(error) => Ok(Err(error)),
         }
     }
 
     /// Settles a token by ids whose repositories have other names now. Repositories that now have the old names come first, for
-    /// names are what git and the rules mean; if there are none, the renamed ones are meant.
+    /// names are what git and the rules mean; if there are none, the renamed ones are meant. Only GitHub's own word tells that: any
+    /// other failure says nothing about the names.
     async fn settle_names(
         self: &Arc<Self>,
         mint: &Mint,
         names: &[RepositoryName],
-        by_id: MintAnswer,
+        by_id: Narrowed,
         caller: &Caller,
     ) -> Outcome<Narrowed> {
-        match self.mint_for(mint, MintRepositories::Names(names)).await? {
-            Ok(answer) => {
+        match self.ask_to_mint(&mint.app, &mint.scope, MintRepositories::Names(names), caller).await? {
+            Ok(given) => {
                 info!("an old name belongs to another repository now");
                 {
                     let mut state = self.shared.state();
                     state.known.forget_repository_ids(&mint.scope);
-                    state.known.learn_repository_ids(&mint.scope, &answer.repositories);
+                    state.known.learn_repository_ids(&mint.scope, &given.ids());
                 }
-                self.kill_unlisted(&mint.app, &mint.scope, &by_id.token, caller).await;
-                Ok(Ok(Narrowed::of(answer)))
+                by_id.fresh.kill().await;
+                Ok(Ok(given.narrowed(mint)))
             }
-            Err(_) => Ok(Ok(Narrowed { token: by_id.token, renamed: true })),
+            Err(GitHubError::RepositoryNotIncluded) => Ok(Ok(by_id)),
+            Err(error) => {
+                by_id.fresh.kill().await;
+                Ok(Err(error))
+            }
         }
     }
 
-    async fn mint_for(self: &Arc<Self>, mint: &Mint, repositories: MintRepositories<'_>) -> Outcome<MintAnswer> {
-        let Mint { app, scope, .. } = mint;
-        let outcome = self.ask_to_mint(app, scope, repositories).await?;
-        if let Ok(answer) = &outcome
-            && scope.exposure.is_some()
-            && is_wider(answer, scope)
-        {
-            self.kill_unlisted(app, scope, &answer.token, &Caller::default()).await;
-            return Err(explain::exposed::wider(&app.host));
-        }
-        Ok(outcome)
-    }
-
-    /// The one place where a token is asked for.
+    /// The one place where a token is asked for. It has an owner from GitHub's answer on; one that is wider than asked is revoked.
     pub(super) async fn ask_to_mint(
         self: &Arc<Self>,
         app: &App,
         scope: &TokenScope,
         repositories: MintRepositories<'_>,
-    ) -> Outcome<MintAnswer> {
+        caller: &Caller,
+    ) -> Outcome<Given> {
+        let asked = repositories.count();
         let call = self.app_api.call(app, |github, jwt| {
             pending(async move {
                 let outcome = github.mint(app, &jwt, scope.installation, repositories, &scope.permissions).await;
@@ -107,10 +123,27 @@ impl Tokens {
                 {
                     self.admit_lost_answer(scope, error);
                 }
-                outcome
+                let answer = outcome?;
+                let token = answer.token.by_our_clock(self.shared.now().wall, self.app_api.skew(app));
+                let fresh = Fresh::new(self, app, scope, token, caller);
+                match answer.flaw {
+                    None => Ok(Given { fresh, repositories: answer.repositories }),
+                    Some(flaw) => {
+                        fresh.kill().await;
+                        Err(GitHubError::Garbled(flaw))
+                    }
+                }
             })
         });
-        call.await
+        let Given { fresh, repositories } = match call.await? {
+            Ok(given) => given,
+            Err(error) => return Ok(Err(error)),
+        };
+        if is_wider(fresh.token(), asked, repositories.len(), scope) {
+            fresh.kill().await;
+            return Err(explain::reached::wider(&app.host));
+        }
+        Ok(Ok(Given { fresh, repositories }))
     }
 
     /// Admits in the audit log that GitHub may have minted a token that never arrived. No process has it; it expires in an hour.
@@ -125,7 +158,7 @@ impl Tokens {
 
     /// A repository that the installation seems not to include may only have another name now. GitHub answers a lookup by the old
     /// name with the id, and a token can be minted for the id.
-    async fn follow_rename(self: &Arc<Self>, mint: &Mint) -> Outcome<Narrowed> {
+    async fn follow_rename(self: &Arc<Self>, mint: &Mint, caller: &Caller) -> Outcome<Narrowed> {
         let RepositorySet::One(repository) = &mint.scope.repositories else {
             return Ok(Err(GitHubError::RepositoryNotIncluded));
         };
@@ -138,11 +171,12 @@ impl Tokens {
         match call.await? {
             Ok(RepositoryInstallation::Moved { repository_id }) => {
                 info!(%name, repository_id, "the repository was renamed");
-                let answer = self.mint_for(mint, MintRepositories::Ids(&[repository_id])).await?;
-                if answer.is_ok() {
+                let by_id = MintRepositories::Ids(&[repository_id]);
+                let given = self.ask_to_mint(app, &mint.scope, by_id, caller).await?;
+                if given.is_ok() {
                     self.shared.state().known.learn_repository_ids(&mint.scope, &[(repository.clone(), repository_id)]);
                 }
-                Ok(answer.map(|answer| Narrowed { token: answer.token, renamed: true }))
+                Ok(given.map(|given| given.narrowed(mint)))
             }
             Ok(_) => Ok(Err(GitHubError::RepositoryNotIncluded)),
             Err(error) => Ok(Err(error)),
@@ -150,21 +184,15 @@ impl Tokens {
     }
 }
 
-/// Whether GitHub gave more than it was asked for. Every token may read metadata.
-fn is_wider(answer: &MintAnswer, scope: &TokenScope) -> bool {
-    let asked = scope.repositories.names().map_or(0, <[_]>::len);
-    let mut permissions = answer.token.permissions.iter();
-    answer.repositories.len() != asked
+/// Whether GitHub gave more than it was asked for: other than `asked` repositories (none is a whole installation), or a permission.
+/// Every token may read metadata. The rules judge which repositories they are.
+fn is_wider(token: &InstallationToken, asked: Option<usize>, given: usize, scope: &TokenScope) -> bool {
+    let mut permissions = token.permissions.iter();
+    asked.is_some_and(|asked| asked != given)
         || permissions.any(|(name, level)| {
             (name, level) != ("metadata", Level::Read)
                 && scope.permissions.level(name).is_none_or(|limit| limit < level)
         })
-}
-
-/// Whether the repositories that GitHub names in its answer are those, each under its name.
-fn is_called(answer: &MintAnswer, names: &[RepositoryName]) -> bool {
-    answer.repositories.len() == names.len()
-        && names.iter().all(|name| answer.repositories.iter().any(|(it, _)| it == name))
 }
 
 #[cfg(test)]
@@ -173,32 +201,28 @@ mod tests {
     use ghapp_protocol::secret::Secret;
 
     use super::is_wider;
-    use crate::github::MintAnswer;
     use crate::model::{AppName, InstallationId, InstallationToken, Level, Permissions, RepositorySet, TokenScope};
 
     #[test]
     fn a_token_that_reaches_more_or_may_do_more_than_was_asked_for_is_wider() {
-        let name = |name| RepositoryName::parse(name).unwrap();
         let scope = TokenScope {
             app: AppName::parse("bot").unwrap(),
             host: Host::parse("github.com").unwrap(),
             installation: InstallationId(1),
-            repositories: RepositorySet::One(name("web")),
+            repositories: RepositorySet::One(RepositoryName::parse("web").unwrap()),
             permissions: Permissions::of([("contents", Level::Read)]),
             exposure: None,
         };
-        let wider = |names: &[&'static str], permissions: &[(&'static str, Level)]| {
+        let wider = |given, permissions: &[(&'static str, Level)]| {
             let permissions = Permissions::of(permissions.iter().copied());
-            let repositories = names.iter().map(|&it| (name(it), 1)).collect();
-            let token = InstallationToken::new(Secret::new("t".to_owned()), 0, permissions);
-            is_wider(&MintAnswer { token, repositories }, &scope)
+            is_wider(&InstallationToken::new(Secret::new("t".to_owned()), 0, permissions), Some(1), given, &scope)
         };
-        assert!(!wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Read)]));
-        assert!(!wider(&["renamed"], &[("contents", Level::Read)]), "it is still one");
-        assert!(wider(&[], &[("contents", Level::Read)]), "GitHub lists none for the whole installation");
-        assert!(wider(&["web", "api"], &[("contents", Level::Read)]));
-        assert!(wider(&["web"], &[("contents", Level::Write)]));
-        assert!(wider(&["web"], &[("contents", Level::Read), ("issues", Level::Read)]));
-        assert!(wider(&["web"], &[("contents", Level::Read), ("metadata", Level::Admin)]));
+        assert!(!wider(1, &[("contents", Level::Read), ("metadata", Level::Read)]));
+        assert!(!wider(1, &[("contents", Level::Read)]), "whatever its name is");
+        assert!(wider(0, &[("contents", Level::Read)]), "GitHub lists none for the whole installation");
+        assert!(wider(2, &[("contents", Level::Read)]));
+        assert!(wider(1, &[("contents", Level::Write)]));
+        assert!(wider(1, &[("contents", Level::Read), ("issues", Level::Read)]));
+        assert!(wider(1, &[("contents", Level::Read), ("metadata", Level::Admin)]));
     }
 }

@@ -20,7 +20,7 @@ impl Tokens {
     /// Waits until the git server knows a fresh token, for a few seconds at most. It is the same token all the time, since another one
     /// would start from the beginning. If the git server still refuses it, git gets the token and shows the server's own words.
     pub(super) async fn prove(&self, mint: &Mint, token: &InstallationToken) {
-        let Some(repository) = &mint.for_git else { return };
+        let Some(repository) = mint.repository.as_ref().filter(|_| mint.for_git) else { return };
         if mint.scope.permissions.level("contents").is_none() {
             return; // the git server would refuse it for good
         }

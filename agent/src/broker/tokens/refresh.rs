@@ -9,7 +9,9 @@ use tracing::{info, warn};
 
 use super::Tokens;
 use super::wanted::Mint;
-use crate::model::{Caller, TokenScope};
+use crate::broker::record::reach;
+use crate::model::{Asked, Caller, TokenScope};
+use crate::policy;
 use crate::token::{Successor, TokenLease};
 
 /// A token whose time has come, without the secret: when the agent is locked, no secret may be left here.
@@ -52,9 +54,16 @@ impl Tokens {
     /// Replaces a token whose time has come, for the App and the installation as they are known by now.
     async fn renew(self: Arc<Self>, renewal: Renewal) {
         let Renewal { id, scope, successor } = renewal;
-        let Successor { owner, pinned, min_ttl, for_git, caller } = successor;
+        let Successor { owner, pinned, min_ttl, repository, for_git, caller } = successor;
         let config = self.shared.current_config();
         let Some(app) = config.app(&scope.app) else { return };
+        // The rules may have changed since it was minted.
+        let asked = Asked { owner: &owner, repository: repository.as_ref() };
+        if policy::gives(&config.apps, &config.rules, &scope, asked, &[]).is_err() {
+            let now = self.shared.now();
+            self.shared.state().live.retire(|lease| lease.id == id, now);
+            return;
+        }
         // The next question shows whether the failure matters, and says more.
         let Ok(Some(installation)) = self.installation_of(app, &owner, pinned).await else { return };
         // Meanwhile it may have been refused, revoked or replaced.
@@ -62,7 +71,9 @@ impl Tokens {
             return;
         }
         let (app, scope) = (app.clone(), TokenScope::clone(&scope));
-        self.refresh(Mint { app, owner, installation, pinned, scope, min_ttl, for_git, ahead: true }, &caller);
+        let decided = Arc::clone(&config);
+        let mint = Mint { app, owner, installation, pinned, scope, min_ttl, repository, for_git, ahead: true, decided };
+        self.refresh(mint, &caller);
     }
 
     /// Replaces a token; a client that asks meanwhile gets the old one, which is still good.
@@ -77,6 +88,7 @@ impl Tokens {
             match tokens.mint_once(mint, &caller).await {
                 Ok((lease, _)) => {
                     entry.record.lease = Some(lease.id);
+                    entry.record.repositories = Some(reach(&lease));
                     entry.record.hashed_token = Some(lease.minted.token.hash);
                     "mint".clone_into(&mut entry.record.outcome);
                     info!(lease = %lease.id, "a token was replaced ahead of its end");

@@ -1,4 +1,4 @@
-//! Revoking tokens at GitHub: some of the leases, or one token that no client may have.
+//! Revoking listed tokens at GitHub: some of the leases, or all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tracing::warn;
 use super::Tokens;
 use crate::broker::explain;
 use crate::config::Config;
-use crate::model::{App, Caller, ExposureId, InstallationToken, TokenScope};
+use crate::model::{Caller, ExposureId, InstallationToken, TokenScope};
 use crate::token::TokenLease;
 
 /// How long a revocation may take in all. With eight tokens at a time, a hundred of them take a few seconds. If GitHub does not
@@ -70,7 +70,7 @@ impl Tokens {
     }
 
     /// Writes down what became of a token that was to be revoked.
-    fn account_for(
+    pub(super) fn account_for(
         &self,
         scope: &TokenScope,
         lease: Option<LeaseId>,
@@ -90,19 +90,6 @@ impl Tokens {
             Some(error) => format!("error {}, still alive", error.code.id()),
         };
         self.shared.write(entry);
-    }
-
-    /// Revokes a token that is no lease: one that no client may have, or that is not needed any more.
-    pub(in crate::broker) async fn kill_unlisted(
-        &self,
-        app: &App,
-        scope: &TokenScope,
-        token: &InstallationToken,
-        caller: &Caller,
-    ) {
-        let killed = self.shared.github.revoke(app, token).await.map_err(|error| explain::github(&error, app));
-        self.account_for(scope, None, token, killed.as_ref().err(), caller);
-        self.shared.github.reconnect(); // the connection that it went over keeps it in a buffer
     }
 
     /// Keeps the tokens that were given out over an exposed socket from being replaced; they live until they expire.

@@ -1,11 +1,16 @@
 //! A token that is needed, and the mint that follows from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ghapp_protocol::remote::{Owner, RepositoryName};
 
-use crate::model::{App, Caller, ExposureId, Installation, InstallationId, Permissions, RepositorySet, TokenScope};
-use crate::token::Successor;
+use crate::broker::gate::Claim;
+use crate::config::Config;
+use crate::model::{
+    App, Asked, Caller, ExposureId, Installation, InstallationId, Permissions, RepositorySet, TokenScope,
+};
+use crate::token::{Reached, Successor};
 
 /// A token that is needed.
 pub(in crate::broker) struct Wanted<'a> {
@@ -17,9 +22,13 @@ pub(in crate::broker) struct Wanted<'a> {
     pub(in crate::broker) permissions: Permissions,
     /// The exposed socket that it is given out over.
     pub(in crate::broker) exposure: Option<ExposureId>,
-    /// The repository that git is about to use the token for.
-    pub(in crate::broker) for_git: Option<RepositoryName>,
+    /// The repository that was asked for, if one was named.
+    pub(in crate::broker) repository: Option<&'a RepositoryName>,
+    /// Whether git is about to use the token.
+    pub(in crate::broker) for_git: bool,
     pub(in crate::broker) min_ttl: Duration,
+    /// The configuration by which this was decided.
+    pub(in crate::broker) decided: &'a Arc<Config>,
 }
 
 impl Wanted<'_> {
@@ -36,9 +45,17 @@ impl Wanted<'_> {
     }
 
     /// The mint for it; `ahead` if it is to replace a token that is still good.
-    pub(super) fn mint(self, scope: TokenScope, ahead: bool) -> Mint {
-        let Self { app, owner, installation, pinned, for_git, min_ttl, .. } = self;
-        Mint { app: app.clone(), owner: owner.clone(), installation, pinned, scope, min_ttl, for_git, ahead }
+    pub(super) fn mint(&self, scope: TokenScope, ahead: bool) -> Mint {
+        let Self { pinned, for_git, min_ttl, .. } = *self;
+        let (app, owner, decided) = (self.app.clone(), self.owner.clone(), Arc::clone(self.decided));
+        let (installation, repository) = (self.installation.clone(), self.repository.cloned());
+        Mint { app, owner, installation, pinned, scope, min_ttl, repository, for_git, ahead, decided }
+    }
+
+    /// What the gate is asked about a token for it.
+    pub(super) fn claim<'a>(&'a self, scope: &'a TokenScope, reached: &'a Reached) -> Claim<'a> {
+        let asked = Asked { owner: self.owner, repository: self.repository };
+        Claim { app: self.app, scope, asked, decided: self.decided, reached }
     }
 }
 
@@ -58,10 +75,14 @@ pub(super) struct Mint {
     pub(super) pinned: Option<InstallationId>,
     pub(super) scope: TokenScope,
     pub(super) min_ttl: Duration,
-    /// The repository that git is about to use the token for; `None` if it is not for git.
-    pub(super) for_git: Option<RepositoryName>,
+    /// The repository that was asked for, if one was named.
+    pub(super) repository: Option<RepositoryName>,
+    /// Whether git is about to use the token.
+    pub(super) for_git: bool,
     /// Mint although there is a token: it is replaced before it expires.
     pub(super) ahead: bool,
+    /// The configuration by which it was decided on.
+    pub(super) decided: Arc<Config>,
 }
 
 impl Mint {
@@ -70,12 +91,18 @@ impl Mint {
         MintKey { scope: self.scope.clone(), min_ttl: self.min_ttl }
     }
 
+    /// What the gate is asked about its token.
+    pub(super) fn claim<'a>(&'a self, reached: &'a Reached) -> Claim<'a> {
+        let asked = Asked { owner: &self.owner, repository: self.repository.as_ref() };
+        Claim { app: &self.app, scope: &self.scope, asked, decided: &self.decided, reached }
+    }
+
     /// What the next mint for the same scope needs, with the caller that this one is for.
     pub(super) fn successor(&self, caller: &Caller) -> Successor {
         // Both names are equal, and all tokens of the installation share its copy.
         let account = self.installation.account.as_ref();
         let owner = account.filter(|account| account.as_str() == self.owner.as_str()).unwrap_or(&self.owner).clone();
-        let (pinned, min_ttl, for_git) = (self.pinned, self.min_ttl, self.for_git.clone());
-        Successor { owner, pinned, min_ttl, for_git, caller: caller.clone() }
+        let Self { pinned, min_ttl, for_git, .. } = *self;
+        Successor { owner, pinned, min_ttl, repository: self.repository.clone(), for_git, caller: caller.clone() }
     }
 }

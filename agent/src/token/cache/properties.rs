@@ -12,6 +12,7 @@ use super::tests::successor;
 use super::{Minted, Refresh, TokenCache};
 use crate::clock::Moment;
 use crate::model::{AppName, InstallationId, InstallationToken, Permissions, RepositorySet, TokenScope};
+use crate::token::Reached;
 
 const YEAR: i64 = 365 * 86_400;
 
@@ -114,7 +115,7 @@ impl World {
         self.tokens.push(Truth { scope: number, hash, dies: at.boot + life, gone: false, steady: true });
         let refresh = Refresh::plan(life, at, 0.5);
         let successor = successor();
-        let minted = Minted { token, account: None, program: None, successor, at, refresh, renamed: false };
+        let minted = Minted { token, account: None, program: None, successor, at, refresh, reached: Reached::AsAsked };
         self.cache.put(scope(number), minted);
     }
 
