@@ -76,6 +76,8 @@ where
         }
         let (sender, receiver) = watch::channel(None);
         running.insert(key.clone(), receiver.clone());
+        // Before the work begins: a runtime that shuts down drops it at once, and with it the landing, which locks the board.
+        drop(running);
         let landing = Landing { running: Arc::clone(&self.running), key };
         let work = work();
         tokio::spawn(async move {
@@ -112,6 +114,35 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::{Role, SingleFlight};
+
+    /// Starts a flight when it is dropped.
+    struct LastWish(Arc<SingleFlight<u8, ()>>);
+
+    impl Drop for LastWish {
+        fn drop(&mut self) {
+            self.0.launch(1, || async {});
+        }
+    }
+
+    #[test]
+    fn a_flight_that_is_wanted_while_the_runtime_shuts_down_holds_up_nothing() {
+        let (sender, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let wish = LastWish(Arc::default());
+            let task = async move {
+                std::future::pending::<()>().await;
+                drop(wish);
+            };
+            runtime.block_on(async {
+                tokio::spawn(task);
+                tokio::task::yield_now().await;
+            });
+            drop(runtime);
+            sender.send(()).expect("the test waits");
+        });
+        done.recv_timeout(std::time::Duration::from_secs(30)).expect("the runtime shuts down");
+    }
 
     #[tokio::test]
     async fn many_callers_share_one_flight_and_each_gets_the_result() {
