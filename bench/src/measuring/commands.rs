@@ -19,8 +19,9 @@ const ANSWERED: Option<&str> = Some("password=");
 const FEWER: usize = 5;
 /// What a warm `get` may take on any machine, in microseconds.
 const WARM: f64 = 5_000.0;
-/// What an agent that never answers may cost, in seconds: the helper's deadline of 20, its start and its exit.
-const GIVES_UP: f64 = 20.1;
+/// What an agent that never answers may cost, in seconds: the deadline of 20 of the helper, and what it does before and after it (20.4
+/// to 21.0 when this was written).
+const GIVES_UP: f64 = 22.0;
 
 /// Warm `get`, from start to exit.
 pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mut Report) -> Result<()> {
@@ -49,11 +50,11 @@ pub(crate) fn helper(programs: &Programs, desk: &Desk, count: usize, report: &mu
     let packaged_row = || row("packaged helper, warm get", packaged);
     report.add(packaged_row().against("git-credential-cache", packaged, cache).budget(Budget::AtMost(0.35)));
     let plain_row = || row("plain helper, warm get", plain);
-    report.add(plain_row().against("git-credential-cache", plain, cache).budget(Budget::AtMost(0.6)));
+    report.add(plain_row().against("git-credential-cache", plain, cache).budget(Budget::AtMost(0.75)));
     if let Some(musl) = times.get(5) {
-        report.add(packaged_row().against("C with musl", packaged, musl).budget(Budget::AtMost(1.8)));
+        report.add(packaged_row().against("C with musl", packaged, musl).budget(Budget::AtMost(1.25)));
     }
-    report.add(plain_row().against("C with glibc", plain, glibc).budget(Budget::AtMost(1.4)));
+    report.add(plain_row().against("C with glibc", plain, glibc).budget(Budget::AtMost(1.25)));
     report.add(packaged_row().against("/bin/true", packaged, nothing));
     report.add(row("plain helper, warm get (rule 51 of a helper)", plain).budget(Budget::AtMost(WARM)));
     give_up(programs, desk, report)
