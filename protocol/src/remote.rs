@@ -199,7 +199,8 @@ macro_rules! case_insensitive_name {
 case_insensitive_name! {
     /// The user or organization that owns a repository.
     ///
-    /// Letters, digits and hyphens, at most 39, and no hyphen first; some old ones end with a hyphen, or have two in a row. Also underscores, which separate the short code in the names of managed users.
+    /// Letters, digits and hyphens, at most 39, and no hyphen first; some old names end with a hyphen, or have two in a row. Also
+    /// underscores, which separate the short code in the names of managed users.
     Owner, RemoteError::Owner, |text| {
         (1..=MAX_OWNER).contains(&text.len())
             && !text.starts_with(['-', '_'])

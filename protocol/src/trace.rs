@@ -32,7 +32,7 @@ pub fn event(describe: impl FnOnce() -> String) {
 }
 
 /// Opens the file of a trace to append to it. It says what a person works on, so it is made for its user alone; and it is not written
-/// through a link, which in a shared directory somebody else may have laid.
+/// through a link, which in a shared directory another user may have laid.
 #[cfg(unix)]
 pub fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

@@ -212,9 +212,9 @@ enum Turn {
     Others,
 }
 
-/// Keeps other programs of ours from writing the file between our look at it and our writing. The directory is what is locked:
-/// a lock file would lie about, and the file itself is another one each time. An editor does not know the lock; what it has
-/// written before is noticed all the same.
+/// Keeps our other programs from writing the file between our reading and our writing it, and waits for none of them. The lock is
+/// on the directory: a lock file would be left lying about, and the file itself is replaced each time. An editor does not know the
+/// lock; what it wrote before our write is noticed all the same, and so it is where the file system has no locks.
 fn take_turn(path: &Path) -> Turn {
     let directory = fs::canonicalize(path).ok().and_then(|path| File::open(path.parent()?).ok());
     let Some(directory) = directory else { return Turn::Ours(None) };

@@ -33,7 +33,7 @@ pub(super) trait BlockingStore: Default + 'static {
         Ok(Saved::Now)
     }
 
-    /// Reads back a key that was put: nobody says that it is kept, or deletes another copy, before it is.
+    /// Reads back a key that was put: no caller may say that it is kept, or delete another copy, before.
     fn confirm(&mut self, name: &str, key: &PrivateKey) -> Result<(), StoreError> {
         match self.load(name) {
             Ok(there) if there == *key => Ok(()),

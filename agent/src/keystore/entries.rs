@@ -70,7 +70,7 @@ impl<S: BlockingStore> Entries<S> {
 #[derive(Debug, Clone, Default)]
 struct Writes(Arc<Mutex<HashMap<String, Arc<Mutex<Entry>>>>>);
 
-/// An entry. Its lock is held while it is deleted, so that no write begins meanwhile: a deletion that nobody waits for any more must not
+/// An entry. Its lock is held while it is deleted, so that no write begins meanwhile: a deletion that was given up must not
 /// meet a key that was stored behind it. Only threads that may block wait for it.
 #[derive(Debug, Default)]
 struct Entry {
@@ -89,7 +89,7 @@ impl Writes {
         Write { name: name.to_owned(), number, entry }
     }
 
-    /// Deletes an entry, whoever holds it.
+    /// Deletes an entry, also one that other writes hold.
     fn delete(&self, store: &mut impl BlockingStore, name: &str) -> Result<bool, StoreError> {
         let entry = self.entry(name);
         let mut entry = locked(&entry);

@@ -1,7 +1,7 @@
 //! Waiting is not answering: a question that cannot be answered at once gives its place to the next one.
 //!
 //! Few connections are answered at a time, since each is done in a moment. How long GitHub, a keyring or a person takes is not ours
-//! to say; with one bound for both, as many questions as it has places would keep everybody else out, and `ghapp lock` with them.
+//! to say; with one bound for both, as many questions as it has places would keep all others out, and `ghapp lock` with them.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,8 +10,8 @@ use std::task::Poll;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections that wait for GitHub, a keyring or a person, besides those that are answered. One costs a descriptor and a few kB; a git command waits
-/// for 20 seconds at most.
+/// Connections that wait for GitHub, a keyring or a person, besides those that are answered. One costs a descriptor and a few kB; a
+/// git command waits for 20 seconds at most.
 pub(super) const MAX_WAITING: u32 = 1024;
 
 /// The place of a connection.

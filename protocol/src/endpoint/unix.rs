@@ -104,7 +104,7 @@ pub(super) fn check(path: &Path, chosen: bool, exposed: bool) -> Result<(), Endp
     }
 }
 
-/// Why somebody else could put another socket at a chosen place, if that is so. The place may be shared, as a mounted socket is.
+/// Why another user could put a socket of their own at a chosen place, if that is so. The place may be shared, as a mounted socket is.
 fn why_replaceable(directory: &Path, metadata: &Metadata, exposed: bool) -> Option<String> {
     let me = rustix::process::geteuid().as_raw();
     // Who exposes a socket to another user owns the directory around it.
